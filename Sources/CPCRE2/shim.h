@@ -1,0 +1,3 @@
+// Names are bytes, so the 8-bit library.
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
