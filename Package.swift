@@ -57,5 +57,9 @@ let package = Package(
     .target(name: "CLinux"),
     module("Paths"),
     module("Files", ["CLinux", "Paths"]),
+    module("Sequences", ["Paths"]),
+    tests(
+      "SequencesTests", ["Paths", "Sequences"],
+      resources: [.copy("slots.json"), .copy("sequences.json")]),
   ]
 )
