@@ -58,8 +58,10 @@ let package = Package(
     module("Paths"),
     module("Files", ["CLinux", "Paths"]),
     module("Sequences", ["Paths"]),
+    module("Rules", ["CPCRE2", "Paths", "Sequences", yams]),
     tests(
       "SequencesTests", ["Paths", "Sequences"],
       resources: [.copy("slots.json"), .copy("sequences.json")]),
+    tests("RulesTests", ["Paths", "Rules", "Sequences", yams], resources: [.copy("Golden")]),
   ]
 )
