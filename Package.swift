@@ -59,9 +59,11 @@ let package = Package(
     module("Files", ["CLinux", "Paths"]),
     module("Sequences", ["Paths"]),
     module("Rules", ["CPCRE2", "Paths", "Sequences", yams]),
+    module("Watching", ["CInotifyTools", "CLinux", "Files", "Paths"]),
     tests(
       "SequencesTests", ["Paths", "Sequences"],
       resources: [.copy("slots.json"), .copy("sequences.json")]),
     tests("RulesTests", ["Paths", "Rules", "Sequences", yams], resources: [.copy("Golden")]),
+    tests("WatchingTests", ["CLinux", "Files", "Paths", "Watching"]),
   ]
 )
