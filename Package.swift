@@ -60,10 +60,12 @@ let package = Package(
     module("Sequences", ["Paths"]),
     module("Rules", ["CPCRE2", "Paths", "Sequences", yams]),
     module("Watching", ["CInotifyTools", "CLinux", "Files", "Paths"]),
+    module("Transfer", ["CLinux", "CXXHash", "Files", "Paths"]),
     tests(
       "SequencesTests", ["Paths", "Sequences"],
       resources: [.copy("slots.json"), .copy("sequences.json")]),
     tests("RulesTests", ["Paths", "Rules", "Sequences", yams], resources: [.copy("Golden")]),
     tests("WatchingTests", ["CLinux", "Files", "Paths", "Watching"]),
+    tests("TransferTests", ["CLinux", "Files", "Paths", "Transfer"]),
   ]
 )

@@ -1,0 +1,108 @@
+import Files
+import Paths
+
+/// What ``Transfer/discard(_:evenOnlyCopies:)`` found and did.
+public enum Discarded: Hashable, Sendable {
+  /// There was no staging.
+  case nothing
+  /// All of it is gone.
+  case removed(files: Int)
+  /// These, beneath the destination root, are whole staged files whose source is gone: they and their staging stay.
+  case kept([RelativePath])
+}
+
+extension Transfer {
+  /// Removes the plan's staging directory and all in it, on all threads at once.
+  ///
+  /// A whole staged file may be the only copy left: where the source is gone and the final name is not the staged file,
+  /// it stays.
+  ///
+  /// - Parameter evenOnlyCopies: for a cancel before the commit, where only its owner can have removed a source.
+  /// - Throws: `.destinationMissing`, `.foreignStaging`, `.io`; call it again.
+  public func discard(_ plan: TransferPlan, evenOnlyCopies: Bool = false)
+    async throws(TransferError) -> Discarded
+  {
+    let found = try await filing.perform { _ throws(TransferError) in
+      try Discarding(plan, evenOnlyCopies)
+    }
+    guard let found else { return .nothing }
+    if !found.onlyCopies.isEmpty { return .kept(found.onlyCopies) }
+    _ = try await filing.map(found.contents.files.count) { (index, _) throws(TransferError) in
+      try found.unlink(found.contents.files[index])
+    }
+    try await filing.perform { _ throws(TransferError) in try found.close() }
+    return .removed(files: found.contents.files.count)
+  }
+}
+
+/// A staging directory on its way out.
+private struct Discarding: Sendable {
+  let area: StagingArea
+  let contents: StagedTree
+  let onlyCopies: [RelativePath]
+
+  init?(_ plan: TransferPlan, _ evenOnlyCopies: Bool) throws(TransferError) {
+    let root = try openDestination(plan)
+    guard let area = try StagingArea.find(plan, in: root) else { return nil }
+    self.area = area
+    guard let tree = area.tree else {
+      contents = StagedTree()
+      onlyCopies = []
+      return
+    }
+    contents = try onDestination(nil) { () throws(SystemError) in try StagedTree(tree) }
+    onlyCopies = evenOnlyCopies ? [] : try Self.onlyCopies(plan, root, area, tree, contents)
+  }
+
+  private static func onlyCopies(
+    _ plan: TransferPlan, _ root: Descriptor, _ area: StagingArea, _ tree: Descriptor,
+    _ contents: StagedTree
+  ) throws(TransferError) -> [RelativePath] {
+    let present = Set(contents.files)
+    // An unreachable hot folder proves nothing: its files may be gone.
+    let sources = try? Descriptor.directory(at: plan.sourceRoot)
+    var result: [RelativePath] = []
+    for file in plan.files where file.destination.isAtOrBelow(area.base) {
+      let staged = area.staged(file.destination)
+      guard present.contains(staged) else { continue }
+      let isOnlyCopy = try onDestination(nil) { () throws(SystemError) in
+        guard let there = try statusIfAny(tree, staged), there.isWhole(file) else { return false }
+        if let sources, try statusIfAny(sources, file.source) != nil { return false }
+        let final = try statusIfAny(root, file.destination)
+        return final?.snapshot.inode != there.snapshot.inode || final?.device != there.device
+      }
+      if isOnlyCopy { result.append(file.destination) }
+    }
+    return result
+  }
+
+  func unlink(_ path: RelativePath) throws(TransferError) {
+    guard let tree = area.tree else { return }
+    do throws(SystemError) { try tree.unlink(path) } catch  where error.errno == .notFound {
+      // By whoever discards it too.
+    } catch { throw .io(error, nil) }
+  }
+
+  /// The receipt goes last but for the directory itself, so that a crash leaves what can be told as ours.
+  func close() throws(TransferError) {
+    try onDestination(nil) { () throws(SystemError) in
+      if let tree = area.tree {
+        for path in contents.directories.reversed() { try tree.removeDirectory(path) }
+        try area.directory.removeDirectory(StagingArea.treeName)
+      }
+      do throws(SystemError) {
+        try area.directory.unlink(StagingArea.receiptName)
+      } catch  where error.errno == .notFound {
+        // Cut off before it was written, or after it was removed.
+      }
+      try area.baseDirectory.removeDirectory(RelativePath.root.appending(area.name))
+    }
+  }
+}
+
+extension Status {
+  /// The time is set when the last byte is staged, so what is cut off does not bear the source's.
+  fileprivate func isWhole(_ file: PlannedFile) -> Bool {
+    snapshot.size == file.snapshot.size && snapshot.modified == file.snapshot.modified
+  }
+}

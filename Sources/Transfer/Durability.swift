@@ -1,0 +1,104 @@
+import Files
+import Glibc
+import Paths
+
+extension Transfer {
+  /// Makes a published `durability: fast` delivery durable, in the background.
+  ///
+  /// - Returns: the receipts, now durable; those whose final name is no longer our file are left out.
+  public func sync(_ plan: TransferPlan, _ receipts: [Receipt]) async throws(TransferError)
+    -> [Receipt]
+  {
+    let root = try await filing.perform { _ throws(TransferError) in try openDestination(plan) }
+    let synced = try await workers.map(receipts.count) {
+      (number, _) throws(TransferError) -> Receipt? in
+      let receipt = receipts[number]
+      if receipt.durable { return receipt }
+      let path = plan.files[receipt.index].destination
+      return try onDestination(receipt.index) { () throws(SystemError) in
+        guard let file = try openIfAny(root, path), receipt.names(try file.status()) else {
+          return nil
+        }
+        try faults.check(.syncFile, path)
+        try file.sync()
+        return receipt.nowDurable()
+      }
+    }
+    return synced.compactMap { $0 }
+  }
+
+  /// After another boot: proves by their digests the frames whose receipts are void because they were not durable.
+  ///
+  /// A power cut leaves such a file whole, short, or full-size and zero. What holds its digest is synced and its
+  /// receipt renewed; what does not is unlinked, in staging and under its final name alike: it is ours by its inode.
+  ///
+  /// - Returns: the receipts that hold now. ``stage(_:keeping:stop:progress:receipts:)`` makes the others again.
+  public func recheck(_ plan: TransferPlan, _ receipts: [Receipt]) async throws(TransferError)
+    -> [Receipt]
+  {
+    let (root, tree, base, bootID) = try await filing.perform { _ throws(TransferError) in
+      let root = try openDestination(plan)
+      let area = try StagingArea.find(plan, in: root)
+      let bootID = try onDestination(nil) { () throws(SystemError) in try currentBootID() }
+      return (root, area?.tree, area?.base, bootID)
+    }
+    let proven = try await workers.map(receipts.count) {
+      (number, workspace) throws(TransferError) -> Receipt? in
+      let receipt = receipts[number]
+      if receipt.durable || receipt.bootID == bootID { return receipt }
+      let path = plan.files[receipt.index].destination
+      if let tree, let base, let staged = path.relative(to: base),
+        let proven = try prove(receipt, staged, in: tree, workspace)
+      {
+        return proven
+      }
+      return try prove(receipt, path, in: root, workspace)
+    }
+    return proven.compactMap { $0 }
+  }
+
+  private func prove(
+    _ receipt: Receipt, _ path: RelativePath, in root: Descriptor, _ workspace: Workspace
+  ) throws(TransferError) -> Receipt? {
+    let index = receipt.index
+    let opened = try onDestination(index) { () throws(SystemError) -> (Descriptor, Status)? in
+      guard let file = try openIfAny(root, path) else { return nil }
+      return (file, try file.status())
+    }
+    // Its size may not have survived, its inode and birth did.
+    guard let (file, status) = opened, status.kind == .file,
+      status.snapshot.inode == receipt.inode, status.snapshot.birth == receipt.birth
+    else { return nil }
+    let digest = try digestOf(
+      file, receipt.bytes, StopFlag(), workspace, failing: { .destination($0, index) })
+    let isWhole = status.snapshot.size == receipt.bytes && digest != nil && digest == receipt.digest
+    return try onDestination(index) { () throws(SystemError) in
+      if isWhole {
+        try file.sync()
+        return receipt.nowDurable()
+      }
+      try root.unlink(path)
+      return nil
+    }
+  }
+}
+
+/// Opens a regular file or whatever is there for reading, without waiting and without following a symlink.
+private func openIfAny(_ root: Descriptor, _ path: RelativePath) throws(SystemError) -> Descriptor?
+{
+  do throws(SystemError) {
+    return try root.open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW)
+  } catch
+    where error.errno == .notFound || error.errno == .notADirectory || error.errno == .symlink
+  {
+    return nil
+  }
+}
+
+extension Receipt {
+  fileprivate func nowDurable() -> Receipt {
+    Receipt(
+      index: index, digest: digest, inode: inode, birth: birth, source: source, bytes: bytes,
+      bootID: bootID, mount: mount, durable: true, method: method)
+  }
+}

@@ -1,0 +1,181 @@
+import Files
+import Paths
+
+extension Transfer {
+  /// Gives everything staged its final names; call it again after any error or crash.
+  ///
+  /// What is missing of the directories appears with one rename each, whole; what exists fills file by file. A name
+  /// that is taken is never replaced. Each file is taken for what it is by where its inode lies: published, still
+  /// staged, kept out by something foreign, or gone. At the end every directory whose names changed is durable.
+  ///
+  /// - Throws: `.io`, `.destinationFull`, `.destinationReplaced` for what may pass; some names may be visible by then.
+  public func publish(_ plan: TransferPlan, _ receipts: [Receipt]) async throws(TransferError)
+    -> PublishOutcome
+  {
+    try await filing.perform { _ throws(TransferError) in
+      let root = try openDestination(plan)
+      let mount = try onDestination(nil) { () throws(SystemError) in try MountIdentity(of: root) }
+      guard receipts.allSatisfy({ $0.mount == mount }) else {
+        throw .destinationReplaced(plan.destinationRoot)
+      }
+      let area = try StagingArea.find(plan, in: root)
+      var publication = Publication(plan, receipts, root, area, faults)
+      return try publication.run()
+    }
+  }
+}
+
+/// Who is where, by index into the plan's files.
+enum Whereabouts: Hashable {
+  /// The final name is our inode.
+  case published
+  /// Staged, and nothing at the final name.
+  case ready
+  /// Something else has the final name and keeps it.
+  case skipped
+}
+
+/// One run of publishing.
+struct Publication {
+  let plan: TransferPlan
+  let receipts: [Int: Receipt]
+  let root: Descriptor
+  let area: StagingArea?
+  let faults: FaultHook?
+  let directories: DirectoryPlan
+  var places: [Int: Whereabouts] = [:]
+  var conflicts: [Conflict] = []
+  /// Whether a name that this job made can be seen.
+  var isVisible = false
+
+  init(
+    _ plan: TransferPlan, _ receipts: [Receipt], _ root: Descriptor, _ area: StagingArea?,
+    _ faults: FaultHook?
+  ) {
+    self.plan = plan
+    self.receipts = Dictionary(receipts.map { ($0.index, $0) }, uniquingKeysWith: { _, new in new })
+    self.root = root
+    self.area = area
+    self.faults = faults
+    directories = DirectoryPlan(plan)
+  }
+
+  mutating func run() throws(TransferError) -> PublishOutcome {
+    try lookAround()
+    if !conflicts.isEmpty { return isVisible ? .blocked(conflicts) : .held(conflicts) }
+    // Without staging there is nothing left to rename, as after a crash behind the last one.
+    if let area, let tree = area.tree { try publish(directory: area.base, area, tree) }
+    if !conflicts.isEmpty { return isVisible ? .blocked(conflicts) : .held(conflicts) }
+    try syncDirectories()
+    return .published(skipped: places.filter { $0.value == .skipped }.map(\.key).sorted())
+  }
+
+  /// Finds each file by its inode.
+  private mutating func lookAround() throws(TransferError) {
+    var finals = Places(root)
+    var stagedOnes = area?.tree.map { Places($0) }
+    for index in plan.files.indices {
+      let destination = plan.files[index].destination
+      let (final, staged) = try onDestination(index) { () throws(SystemError) in
+        (try finals.look(destination), try stagedOnes?.look(area!.staged(destination)))
+      }
+      guard let receipt = receipts[index] else {
+        if final != nil, plan.conflict == .skip {
+          places[index] = .skipped
+        } else {
+          meet(index, .missing)
+        }
+        continue
+      }
+      if let final, receipt.names(final) {
+        places[index] = .published
+        if receipt.method != .present { isVisible = true }
+      } else if let staged, receipt.names(staged) {
+        if let final { occupied(index, by: final) } else { places[index] = .ready }
+      } else {
+        meet(index, .missing)
+      }
+    }
+  }
+
+  private mutating func occupied(_ index: Int, by other: Status) {
+    if plan.conflict == .skip {
+      places[index] = .skipped
+    } else {
+      meet(index, other.kind == .file ? .different : .notAFile(other.kind))
+    }
+  }
+
+  mutating func meet(_ index: Int, _ reason: Conflict.Reason) {
+    conflicts.append(
+      Conflict(index: index, destination: plan.files[index].destination, reason: reason))
+  }
+
+  /// Whether to go on after an obstacle: while nothing is visible, nothing shall become so.
+  private var isHeld: Bool { !conflicts.isEmpty && !isVisible }
+
+  private mutating func publish(directory: RelativePath, _ area: StagingArea, _ tree: Descriptor)
+    throws(TransferError)
+  {
+    for child in directories.children[directory] ?? [] {
+      if isHeld { return }
+      let files = directories.filesBelow(child)
+      if !files.contains(where: { places[$0] == .ready }) { continue }
+      if files.allSatisfy({ places[$0] == .ready }) {
+        if try rename(directory: child, area, tree) {
+          isVisible = true
+          for index in files { places[index] = .published }
+          continue
+        }
+      }
+      try publish(directory: child, area, tree)
+    }
+    try publishFiles(in: directory, area, tree)
+  }
+
+  private mutating func publishFiles(
+    in directory: RelativePath, _ area: StagingArea, _ tree: Descriptor
+  ) throws(TransferError) {
+    let ready = (directories.files[directory] ?? []).filter { places[$0] == .ready }
+    if ready.isEmpty || isHeld { return }
+    let target: Descriptor
+    do throws(SystemError) {
+      target = directory.isRoot ? root : try root.openPlace(directory)
+    } catch {
+      switch error.errno {
+      case .notFound: for index in ready { meet(index, .noDirectory(nil)) }
+      case .symlink: for index in ready { meet(index, .noDirectory(.symlink)) }
+      case .notADirectory: for index in ready { meet(index, .noDirectory(.file)) }
+      default: throw .destination(error, nil)
+      }
+      return
+    }
+    let from = try onDestination(nil) { () throws(SystemError) in
+      try tree.open(area.staged(directory), placeFlags)
+    }
+    for index in ready {
+      if isHeld { return }
+      try publishFile(index, from: from, to: target)
+    }
+  }
+
+  private mutating func publishFile(_ index: Int, from: Descriptor, to target: Descriptor)
+    throws(TransferError)
+  {
+    let destination = plan.files[index].destination
+    let name = RelativePath.root.appending(destination.name!)
+    do throws(SystemError) {
+      try moveFile(name, destination, from: from, to: target)
+      places[index] = .published
+      isVisible = true
+    } catch  where error.errno == .exists {
+      let there = try onDestination(index) { () throws(SystemError) in
+        try statusIfAny(target, name)
+      }
+      guard let there else { throw .destination(error, index) }
+      occupied(index, by: there)
+    } catch {
+      throw .destination(error, index)
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import Files
+import Paths
+
+/// A source that a crash left in a `.hotplate-*` claim, and where it is now.
+public struct PutBack: Hashable, Sendable {
+  /// Beneath the hot folder.
+  public let source: RelativePath
+  /// Nil if it has its name again; else where it still lies, because a newer file has its name.
+  public let aside: RelativePath?
+}
+
+extension Transfer {
+  /// Gives every source that a crash left claimed its name back; for start-up, before anything else looks there.
+  ///
+  /// Staging directories, which hold directories, are left alone.
+  ///
+  /// - Returns: what was found. Unreadable directories are passed over: nothing is removed there either.
+  public func putBack(_ sourceRoot: String) async throws(TransferError) -> [PutBack] {
+    try await filing.perform { _ throws(TransferError) in
+      let root: Descriptor
+      do throws(SystemError) { root = try Descriptor.directory(at: sourceRoot) } catch {
+        throw TransferError.sourceRoot(error)
+      }
+      var results: [PutBack] = []
+      var pending = [RelativePath.root]
+      while let directory = pending.popLast() {
+        guard let opened = try? directory.isRoot ? root : root.openDirectory(directory) else {
+          continue
+        }
+        var claims: [RelativePath] = []
+        // An unreadable directory is told of by the watch on it, in words.
+        try? opened.forEachEntry { (name, kind) throws(SystemError) in
+          let path = directory.appending(name)
+          let known = kind == .unknown ? try root.status(path).kind : kind
+          guard known == .directory else { return }
+          if name.bytes.starts(with: stagingPrefix.utf8) {
+            claims.append(path)
+          } else {
+            pending.append(path)
+          }
+        }
+        for claim in claims {
+          do throws(SystemError) {
+            results += try putBack(claim, in: root)
+          } catch {
+            throw .io(error, nil)
+          }
+        }
+      }
+      return results
+    }
+  }
+
+  private func putBack(_ claim: RelativePath, in root: Descriptor) throws(SystemError) -> [PutBack]
+  {
+    let entries = try root.openDirectory(claim).entries()
+    if entries.contains(where: { $0.kind == .directory }) { return [] }
+    var results: [PutBack] = []
+    for entry in entries {
+      let source = claim.parent.appending(entry.name)
+      let claimed = claim.appending(entry.name)
+      do throws(SystemError) {
+        try root.renameNoReplace(claimed, to: source)
+        results.append(PutBack(source: source, aside: nil))
+      } catch  where error.errno == .exists {
+        results.append(PutBack(source: source, aside: claimed))
+      }
+    }
+    if results.allSatisfy({ $0.aside == nil }) { try root.removeDirectory(claim) }
+    return results
+  }
+}

@@ -1,0 +1,54 @@
+import Files
+
+/// What was staged for one file of a plan: the proof that publishing, removing a source and recovery ask for.
+public struct Receipt: Codable, Hashable, Sendable {
+  /// How the bytes came to lie in staging.
+  public enum Method: String, Codable, Sendable {
+    case clone, copy, link
+    /// Nothing was staged: the destination held the same bytes already.
+    case present
+  }
+
+  /// Into the plan's files.
+  public let index: Int
+  /// Nil only under `verify: none`, for a file that was cloned.
+  public let digest: Digest?
+  /// The staged file, which becomes the published one; with `present`, the file that was there.
+  public let inode: UInt64
+  /// Of that inode; nanoseconds since 1970, 0 where unknown.
+  public let birth: Int64
+  /// The source as it was when its last byte had been read; after a link, with the link's ctime.
+  public let source: Snapshot
+  /// The logical size.
+  public let bytes: Int
+  public let bootID: String
+  /// Of the destination root.
+  public let mount: MountIdentity
+  /// Whether the staged bytes survive a power cut. If not, the receipt is void after another boot.
+  public let durable: Bool
+  public let method: Method
+
+  public init(
+    index: Int, digest: Digest?, inode: UInt64, birth: Int64, source: Snapshot, bytes: Int,
+    bootID: String, mount: MountIdentity, durable: Bool, method: Method
+  ) {
+    self.index = index
+    self.digest = digest
+    self.inode = inode
+    self.birth = birth
+    self.source = source
+    self.bytes = bytes
+    self.bootID = bootID
+    self.mount = mount
+    self.durable = durable
+    self.method = method
+  }
+}
+
+extension Receipt {
+  /// Whether `status` is the staged file itself.
+  func names(_ status: Status) -> Bool {
+    status.kind == .file && status.snapshot.inode == inode && status.snapshot.birth == birth
+      && status.snapshot.size == bytes
+  }
+}

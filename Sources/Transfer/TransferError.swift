@@ -1,0 +1,122 @@
+import Files
+import Paths
+
+/// A destination name that holds something that is not what the plan would put there.
+public struct Conflict: Hashable, Sendable {
+  public enum Reason: Hashable, Sendable {
+    /// A regular file with other bytes.
+    case different
+    /// The source itself, through a link or a bind mount: removing one would remove both.
+    case sameFile
+    /// Something that is no regular file.
+    case notAFile(FileKind)
+    /// Another file of the same plan, on a file system that folds case or spelling.
+    case collides
+    /// Neither in staging nor at the destination any more.
+    case missing
+    /// A directory on the way is gone, or is no directory.
+    case noDirectory(FileKind?)
+  }
+
+  /// Into the plan's files.
+  public let index: Int
+  public let destination: RelativePath
+  public let reason: Reason
+
+  public init(index: Int, destination: RelativePath, reason: Reason) {
+    self.index = index
+    self.destination = destination
+    self.reason = reason
+  }
+}
+
+/// Why a step of a transfer did not happen. Indices are into the plan's files.
+public enum TransferError: Error, Hashable, Sendable {
+  /// The stop flag was raised.
+  case cancelled
+  /// The source is not, or no longer, in the state of its snapshot: settle and plan it again.
+  case sourceChanged(Int)
+  /// Nothing lies at the source's path. Whether its owner removed it or its mount went is for the caller to find out.
+  case sourceMissing(Int)
+  /// A FIFO, socket, device or directory stands there.
+  case sourceNotAFile(Int, FileKind)
+  /// A symlink stands in the source's way; nothing was read.
+  case unsafeSource(Int, SystemError)
+  /// The hot folder itself cannot be opened.
+  case sourceRoot(SystemError)
+  /// The destination root is not there; it is never created.
+  case destinationMissing(String)
+  /// ENOSPC or EDQUOT. Nothing partial was kept; whole staged files stay.
+  case destinationFull(SystemError)
+  /// Another file system than the staged one is mounted at the destination root, or none.
+  case destinationReplaced(String)
+  /// The plan's directories lie on more than one mount, so one staging directory cannot serve them.
+  case crossesMounts(RelativePath)
+  /// A symlink or a file stands where a directory is needed. It was not followed.
+  case unsafeDestination(RelativePath, FileKind)
+  /// The staging directory's name is taken by something that is not ours.
+  case foreignStaging(RelativePath)
+  /// The staging directory, or the staged file of the given index, is not what the receipts say: stage again.
+  case stagingLost(Int?)
+  /// Destination names that hold something else, under `conflict: hold`. Nothing was staged.
+  case conflict([Conflict])
+  /// Any other failed call, with the file it was for.
+  case io(SystemError, Int?)
+}
+
+extension TransferError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .cancelled: "cancelled"
+    case .sourceChanged(let index): "file \(index) changed while it was taken"
+    case .sourceMissing(let index): "file \(index) is no longer at its source"
+    case .sourceNotAFile(let index, let kind): "the source of file \(index) is a \(kind.rawValue)"
+    case .unsafeSource(_, let error): "a symlink is not followed: \(error)"
+    case .sourceRoot(let error): "the hot folder cannot be opened: \(error)"
+    case .destinationMissing(let path): "\(path) does not exist; create it or mount its volume"
+    case .destinationFull(let error): "the destination is full: \(error)"
+    case .destinationReplaced(let path): "another volume is mounted at \(path) than was staged on"
+    case .crossesMounts(let path): "\(path) lies on another mount than the rest of the delivery"
+    case .unsafeDestination(let path, let kind):
+      "\(path) is a \(kind.rawValue), not a directory; it is not followed"
+    case .foreignStaging(let path): "\(path) belongs to another Hotplate; remove it by hand"
+    case .stagingLost: "what was staged is no longer there"
+    case .conflict(let conflicts):
+      "\(conflicts.count) destination name\(conflicts.count == 1 ? " is" : "s are") taken, first \(conflicts.first.map { "\($0.destination)" } ?? "")"
+    case .io(let error, _): "\(error)"
+    }
+  }
+}
+
+/// Runs calls on the destination; their errors are those of ``TransferError/destination(_:_:)``.
+func onDestination<Value>(_ index: Int?, _ body: () throws(SystemError) -> Value)
+  throws(TransferError) -> Value
+{
+  do throws(SystemError) { return try body() } catch { throw .destination(error, index) }
+}
+
+/// Runs calls on a source; their errors are those of ``TransferError/source(_:_:)``.
+func onSource<Value>(_ index: Int, _ body: () throws(SystemError) -> Value)
+  throws(TransferError) -> Value
+{
+  do throws(SystemError) { return try body() } catch { throw .source(error, index) }
+}
+
+extension TransferError {
+  /// The error of a call on the destination.
+  static func destination(_ error: SystemError, _ index: Int?) -> TransferError {
+    switch error.errno {
+    case .noSpace, .overQuota: .destinationFull(error)
+    default: .io(error, index)
+    }
+  }
+
+  /// The error of a call on a source.
+  static func source(_ error: SystemError, _ index: Int) -> TransferError {
+    switch error.errno {
+    case .notFound, .notADirectory: .sourceMissing(index)
+    case .symlink: .unsafeSource(index, error)
+    default: .io(error, index)
+    }
+  }
+}

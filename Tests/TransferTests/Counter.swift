@@ -1,0 +1,23 @@
+import Foundation
+import Synchronization
+
+@testable import Transfer
+
+final class Counter: Sendable {
+  private let number = Atomic<Int>(0)
+  var value: Int { number.load(ordering: .relaxed) }
+  func add(_ count: Int) { number.add(count, ordering: .relaxed) }
+  func raise(to value: Int) { number.max(value, ordering: .relaxed) }
+}
+
+func roundTrip<Value: Codable>(_ value: Value) throws -> Value {
+  try JSONDecoder().decode(Value.self, from: JSONEncoder().encode(value))
+}
+
+extension Receipt {
+  func with(bootID: String) -> Receipt {
+    Receipt(
+      index: index, digest: digest, inode: inode, birth: birth, source: source, bytes: bytes,
+      bootID: bootID, mount: mount, durable: durable, method: method)
+  }
+}
