@@ -61,11 +61,13 @@ let package = Package(
     module("Rules", ["CPCRE2", "Paths", "Sequences", yams]),
     module("Watching", ["CInotifyTools", "CLinux", "Files", "Paths"]),
     module("Transfer", ["CLinux", "CXXHash", "Files", "Paths"]),
+    module("Journal", ["CLinux", "Paths", grdb]),
     tests(
       "SequencesTests", ["Paths", "Sequences"],
       resources: [.copy("slots.json"), .copy("sequences.json")]),
     tests("RulesTests", ["Paths", "Rules", "Sequences", yams], resources: [.copy("Golden")]),
     tests("WatchingTests", ["CLinux", "Files", "Paths", "Watching"]),
     tests("TransferTests", ["CLinux", "Files", "Paths", "Transfer"]),
+    tests("JournalTests", ["Journal", "Paths", grdb]),
   ]
 )
