@@ -62,6 +62,7 @@ let package = Package(
     module("Watching", ["CInotifyTools", "CLinux", "Files", "Paths"]),
     module("Transfer", ["CLinux", "CXXHash", "Files", "Paths"]),
     module("Journal", ["CLinux", "Paths", grdb]),
+    module("ReadModel"),
     tests(
       "SequencesTests", ["Paths", "Sequences"],
       resources: [.copy("slots.json"), .copy("sequences.json")]),
@@ -69,5 +70,6 @@ let package = Package(
     tests("WatchingTests", ["CLinux", "Files", "Paths", "Watching"]),
     tests("TransferTests", ["CLinux", "Files", "Paths", "Transfer"]),
     tests("JournalTests", ["Journal", "Paths", grdb]),
+    tests("ReadModelTests", ["ReadModel"], resources: [.copy("Golden")]),
   ]
 )

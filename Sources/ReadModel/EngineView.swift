@@ -1,0 +1,84 @@
+/// Which jobs, newest first.
+public struct JobQuery: Hashable, Sendable {
+  /// Empty: every state.
+  public var states: Set<JobState>
+  /// At most so many; at least 1.
+  public var limit: Int
+  /// Only jobs older than the one of this whole id.
+  public var before: String?
+
+  public init(states: Set<JobState> = [], limit: Int = 100, before: String? = nil) {
+    self.states = states
+    self.limit = limit
+    self.before = before
+  }
+}
+
+/// What reads jobs: the running engine, its journal while none runs, or a daemon behind its socket.
+public protocol JobReader: Sendable {
+  /// Newest first.
+  func jobs(_ query: JobQuery) async throws -> [JobView]
+
+  /// - Parameter id: the whole id.
+  func job(_ id: String) async throws -> JobDetailView?
+
+  /// Up to two whole ids that begin or end with `part` (hexadecimal digits and `-`, lower case).
+  ///
+  /// Two are enough to see that it names no single job. Ids of jobs made close together begin alike (UUIDv7), so people
+  /// are shown the end. See `resolve(_:)`.
+  func ids(matching part: String) async throws -> [String]
+}
+
+/// What a part of an id names.
+public enum NamedJob: Hashable, Sendable {
+  /// The whole id.
+  case one(String)
+  case none
+  case several
+}
+
+extension JobReader {
+  /// The job that `part` names: a whole id, or a beginning or end that no other job has.
+  public func resolve(_ part: String) async throws -> NamedJob {
+    let part = part.lowercased()
+    guard !part.isEmpty, part.utf8.allSatisfy(isIDByte) else { return .none }
+    let ids = try await ids(matching: part)
+    if ids.contains(part) { return .one(part) }
+    return ids.count > 1 ? .several : ids.first.map { .one($0) } ?? .none
+  }
+}
+
+private func isIDByte(_ byte: UInt8) -> Bool {
+  switch byte {
+  case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
+    UInt8(ascii: "-"):
+    true
+  default: false
+  }
+}
+
+/// What became of a request to cancel one job.
+public enum CancelAnswer: Hashable, Sendable {
+  /// Its cancellation is in the journal; the job is `cancelling` or already `cancelled`.
+  case accepted(JobView)
+  /// Past the commit point or ended; with a sentence that says so.
+  case tooLate(JobView, String)
+  case unknown
+}
+
+/// All that the API and the commands see of the engine.
+public protocol EngineView: JobReader {
+  /// - Parameters:
+  ///   - job: the whole id.
+  ///   - by: who asked, and from where.
+  func cancel(job: String, why: String?, by: String) async throws -> CancelAnswer
+
+  /// Cancels every job at or below `path`, an absolute path in a hot folder.
+  /// - Returns: the jobs it reached; those past their commit point are not among them.
+  func cancel(path: ExactText, why: String?, by: String) async throws -> [JobView]
+
+  /// What lies in the hot folders without a job.
+  func arrivals() async throws -> [ArrivalView]
+
+  func health() async throws -> HealthView
+}
