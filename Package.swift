@@ -63,6 +63,13 @@ let package = Package(
     module("Transfer", ["CLinux", "CXXHash", "Files", "Paths"]),
     module("Journal", ["CLinux", "Paths", grdb]),
     module("ReadModel"),
+    module(
+      "Ingest",
+      [
+        "CLinux", "CXXHash", "Files", "Journal", "Paths", "ReadModel", "Rules", "Sequences",
+        "Transfer", "Watching", logging,
+        .product(name: "HeapModule", package: "swift-collections"),
+      ]),
     tests(
       "SequencesTests", ["Paths", "Sequences"],
       resources: [.copy("slots.json"), .copy("sequences.json")]),
@@ -71,5 +78,11 @@ let package = Package(
     tests("TransferTests", ["CLinux", "Files", "Paths", "Transfer"]),
     tests("JournalTests", ["Journal", "Paths", grdb]),
     tests("ReadModelTests", ["ReadModel"], resources: [.copy("Golden")]),
+    tests(
+      "IngestTests",
+      [
+        "Files", "Ingest", "Journal", "Paths", "ReadModel", "Rules", "Sequences", "Transfer",
+        "Watching",
+      ]),
   ]
 )

@@ -1,0 +1,50 @@
+import Files
+import Paths
+import ReadModel
+import Watching
+
+/// What the reducer wants done. Effects of one job are carried out one after another, each when the one before has
+/// ended, except `stop`, which is done at once, and `abort`, whose row is written while the work winds down.
+public enum Effect: Sendable {
+  /// Look at these files: → `inspected`.
+  case inspect(Arrival.Key, [FileName])
+  /// Write the job's row, its plan and its claims: → `enqueued` or `claimed`.
+  case enqueue(Job)
+  /// → `staged` or `stagingEnded`.
+  case stage(JobID)
+  /// Set the stop flag.
+  case stop(JobID)
+  /// Probe, then decide in one transaction: → `committed` or `commitRefused`. `recheck` are sources that were written since the plan.
+  case commit(JobID, recheck: Set<RelativePath>)
+  /// → `published` or `publishingFailed`.
+  case publish(JobID)
+  /// Remove sources (`move`), remove staging, write `done`: → `finished`.
+  case finish(JobID)
+  /// → `aborted` or `tooLate`. With a commit under way nothing is removed before the journal says who was first.
+  case abort(JobID, Reason, commitUnderWay: Bool)
+  /// End or pause it as held or failed, with nothing left in staging: → `setAside`.
+  case setAside(JobID, JobState, Reason)
+  /// Back in the queue; said in the journal.
+  case requeue(JobID, JobOverlay, Reason)
+  /// A better reason for a job that has ended.
+  case amend(JobID, Reason)
+  /// Something worth telling about a job that did not change it.
+  case note(JobID, String)
+  /// A job that was cancelled before it had a plan: only its row is written.
+  case recordCancelled(WaitingJob, Reason)
+  /// List a directory again.
+  case rescan(Place)
+}
+
+/// What is known of a job that has no plan yet.
+public struct WaitingJob: Sendable {
+  public let id: JobID
+  public let hotFolder: Int
+  public let rule: String?
+  public let source: SequenceView
+  public let directory: Place
+  /// The bytes before the slot, or the name of a single file.
+  public let head: [UInt8]
+  public let names: [FileName]
+  public let firstSeen: Moment
+}

@@ -1,0 +1,241 @@
+import Foundation
+import Journal
+import Logging
+import Paths
+import ReadModel
+import Sequences
+import Transfer
+import Watching
+
+extension Engine: EngineView {
+  public func jobs(_ query: JobQuery) async throws -> [JobView] {
+    var views = try await JournalReader(journal).jobs(query).map { live($0) }
+    let isFirstPage = query.before == nil
+    if isFirstPage, query.states.isEmpty || query.states.contains(.waiting) {
+      let waiting = intake.arrivals.values.filter { $0.key.rule != nil }.map { waitingView($0) }
+      views = Array((waiting.sorted { $0.id > $1.id } + views).prefix(max(1, query.limit)))
+    }
+    return views
+  }
+
+  public func job(_ id: String) async throws -> JobDetailView? {
+    if let arrival = intake.arrivals.values.first(where: { $0.job == id && $0.key.rule != nil }) {
+      return JobDetailView(job: waitingView(arrival), map: [], history: [])
+    }
+    guard var detail = try await JournalReader(journal).job(id) else { return nil }
+    detail.job = live(detail.job)
+    return detail
+  }
+
+  public func ids(matching part: String) async throws -> [String] {
+    let waiting = intake.arrivals.values.map(\.job).filter {
+      $0.hasPrefix(part) || $0.hasSuffix(part)
+    }
+    return Array((waiting + (try await JournalReader(journal).ids(matching: part))).prefix(2))
+  }
+
+  public func cancel(job id: String, why: String?, by: String) async throws -> CancelAnswer {
+    if let arrival = intake.arrivals.values.first(where: { $0.job == id && $0.key.rule != nil }) {
+      let view = waitingView(arrival)
+      apply(.cancel(id, userReason(why, by)))
+      await chains[id]?.task.value
+      return .accepted(try await JournalReader(journal).job(id)?.job ?? view)
+    }
+    if intake.jobs[id] == nil, try await journal.job(id) == nil { return .unknown }
+    apply(.cancel(id, userReason(why, by)))
+    let accepted = await cancelRows[id]?.value ?? false
+    guard let view = try await JournalReader(journal).job(id)?.job else { return .unknown }
+    if accepted || view.state == .cancelled || view.state == .cancelling { return .accepted(view) }
+    return .tooLate(view, "it is \(view.state.rawValue): nothing is left to cancel")
+  }
+
+  public func cancel(path: ExactText, why: String?, by: String) async throws -> [JobView] {
+    guard let place = place(of: path) else { return [] }
+    let concerned = intake.jobs.values.filter { job in
+      job.hotFolder == place.root && job.state.takesCancel
+        && job.plan.files.contains { $0.source.isAtOrBelow(place.path) }
+    }.map(\.id)
+    let waiting = intake.arrivals.values.filter {
+      $0.key.rule != nil && $0.key.directory.root == place.root
+        && $0.key.directory.path.isAtOrBelow(place.path)
+    }.map(\.job)
+    apply(.cancelBelow(place, userReason(why, by)))
+    var reached: [JobView] = []
+    // Taken now: what ends meanwhile is forgotten there.
+    let rows = concerned.map { (id: $0, row: cancelRows[$0]) }
+    for (id, row) in rows where await row?.value ?? false {
+      if let view = try await JournalReader(journal).job(id)?.job { reached.append(view) }
+    }
+    for id in waiting {
+      await chains[id]?.task.value
+      if let view = try await JournalReader(journal).job(id)?.job { reached.append(view) }
+    }
+    return reached
+  }
+
+  public func arrivals() async throws -> [ArrivalView] {
+    var views = intake.arrivals.values.filter { $0.isWithoutJob }.map { arrivalView($0) }
+    let now = Date()
+    var obeyed: Set<Place> = []
+    for (directory, contents) in intake.directories {
+      var names: [Reason: [FileName]] = [:]
+      for (name, answer) in contents.files {
+        if case .onHold(let sentinel) = answer { obeyed.insert(sentinel) }
+        if let reason = reason(for: answer, at: now) { names[reason, default: []].append(name) }
+      }
+      for (reason, names) in names { views += arrivals(names, in: directory, reason) }
+    }
+    for (place, sentinel) in intake.holds where !obeyed.contains(place) {
+      let meaning =
+        if case .stem = sentinel { "its stem is what stands before `.FRAME` in a name" } else {
+          "nothing waits there"
+        }
+      let reason = Reason(.sentinel, "holds nothing: \(meaning)", at: now)
+      views += arrivals(
+        [place.path.name!], in: Place(root: place.root, path: place.path.parent), reason)
+    }
+    for (root, limit) in intake.limited {
+      let place = Place(root: root, path: .root)
+      views.append(
+        ArrivalView(
+          hotFolder: configuration.hotFolders[root].name,
+          source: SequenceView(
+            directory: ExactText(intake.absolute(place)), pattern: nil, frames: nil), files: 0,
+          bytes: 0, reason: Reason("watch-limit", limit, at: Date())))
+    }
+    for (place, trouble) in intake.troubles {
+      views.append(
+        ArrivalView(
+          hotFolder: configuration.hotFolders[place.root].name,
+          source: SequenceView(
+            directory: ExactText(intake.absolute(place)), pattern: nil, frames: nil), files: 0,
+          bytes: 0, reason: Reason(.io, trouble, at: Date())))
+    }
+    return views.sorted {
+      ($0.source.directory.text, $0.source.pattern?.text ?? "") < (
+        $1.source.directory.text, $1.source.pattern?.text ?? ""
+      )
+    }
+  }
+
+  public func health() async throws -> HealthView {
+    var counts: [String: Int] = [:]
+    for job in intake.jobs.values { counts[job.state.rawValue, default: 0] += 1 }
+    let waiting = intake.arrivals.values.count { $0.key.rule != nil }
+    if waiting > 0 { counts[JobState.waiting.rawValue, default: 0] += waiting }
+    let folders = configuration.hotFolders.enumerated().map { index, folder in
+      HotFolderView(
+        name: folder.name, path: ExactText(folder.path),
+        state: intake.troubles[Place(root: index, path: .root)] != nil
+          ? .offline : intake.limited[index] != nil ? .polling : .watching)
+    }
+    let problems =
+      intake.troubles.map { "\(shown(intake.absolute($0.key))) \($0.value)" }.sorted()
+      + intake.limited.values.sorted()
+    return HealthView(
+      ok: problems.isEmpty, version: configuration.version, pid: getpid(), started: started,
+      hotFolders: folders,
+      jobs: counts, problems: problems)
+  }
+
+  private func userReason(_ why: String?, _ by: String) -> Reason {
+    var reason = Reason(.user, why.map { "cancelled: \($0)" } ?? "cancelled by hand", at: Date())
+    reason.by = by
+    return reason
+  }
+
+  /// A row with what is newer in memory than in the journal.
+  private func live(_ row: JobView) -> JobView {
+    var view = row
+    if let progress = progress[row.id] {
+      view.frames.staged = progress.frames
+      view.bytes.done = Int64(progress.bytes)
+      for index in view.members.indices { view.members[index].frames = view.frames }
+    }
+    if let job = intake.jobs[row.id], let reason = job.reason { view.reason = reason }
+    return view
+  }
+
+  private func waitingView(_ arrival: Arrival) -> JobView {
+    let source = intake.label(arrival)
+    let frames = FramesView(expected: arrival.files.count)
+    let bytes = arrival.files.values.reduce(0) { $0 + ($1?.size ?? 0) }
+    return JobView(
+      id: arrival.job, state: .waiting, rule: arrival.key.rule.map { intake.rules.rules[$0].name },
+      hotFolder: configuration.hotFolders[arrival.key.directory.root].name, source: source,
+      destination: nil,
+      frames: frames, bytes: BytesView(expected: Int64(bytes)), reason: reason(for: arrival),
+      created: Timestamp(arrival.firstSeen.wall),
+      members: [MemberView(source: source, destination: nil, frames: frames, state: .waiting)])
+  }
+
+  private func arrivalView(_ arrival: Arrival) -> ArrivalView {
+    var refused: [RefusalView] = []
+    if let name = arrival.files.keys.min(), arrival.key.rule == nil,
+      case .unmatched(let refusals) = intake.rules.decide(
+        arrival.key.directory.path.appending(name),
+        hotFolder: configuration.hotFolders[arrival.key.directory.root].name)
+    {
+      refused = refusals.map { RefusalView(rule: $0.rule, why: $0.why) }
+    }
+    return ArrivalView(
+      hotFolder: configuration.hotFolders[arrival.key.directory.root].name,
+      source: intake.label(arrival),
+      files: arrival.files.count,
+      bytes: Int64(arrival.files.values.reduce(0) { $0 + ($1?.size ?? 0) }),
+      reason: reason(for: arrival), refused: refused)
+  }
+
+  private func reason(for arrival: Arrival) -> Reason {
+    switch arrival.phase {
+    case .blocked(let reason): reason
+    case .parked:
+      Reason(.settling, "ready; waits for a place in the queue", at: arrival.firstSeen.wall)
+    case .settling, .inspecting:
+      Reason(
+        .settling, "waits until nothing has changed for \(arrival.quiet)",
+        at: arrival.firstSeen.wall)
+    }
+  }
+
+  /// Names of one directory with one answer, as sequences where they are some.
+  private func arrivals(_ names: [FileName], in directory: Place, _ reason: Reason) -> [ArrivalView]
+  {
+    var finder = SequenceFinder()
+    for name in names { finder.add(name) }
+    let found = finder.finish()
+    func view(_ pattern: FileName, _ frames: FrameSet?) -> ArrivalView {
+      ArrivalView(
+        hotFolder: configuration.hotFolders[directory.root].name,
+        source: SequenceView(
+          directory: ExactText(intake.absolute(directory)), pattern: ExactText(pattern.bytes),
+          frames: frames?.description),
+        files: frames?.count ?? 1, bytes: 0, reason: reason)
+    }
+    return found.sequences.map { view($0.pattern.pattern, $0.frames) }
+      + found.singles.map { view($0, nil) }
+  }
+
+  /// Answers that are shown as arrivals; jobs and what was published are shown elsewhere.
+  private func reason(for answer: Answer, at now: Date) -> Reason? {
+    switch answer {
+    case .waiting, .job, .done: nil
+    case .cancelled(let job):
+      Reason(.user, "cancelled by hand as job \(job); taken again when a file changes", at: now)
+    case .onHold(let sentinel):
+      Reason(.sentinel, "on hold", path: intake.absolute(sentinel), at: now)
+    case .inFlight:
+      Reason("in-flight", "named like a copy under way; it counts when it is renamed", at: now)
+    case .special(let kind): Reason("special", "a \(kind) is never taken", at: now)
+    }
+  }
+
+  func metadata(_ job: Job) -> Logger.Metadata {
+    let source = job.members.first?.source
+    return [
+      "job": "\(job.id)", "rule": "\(job.rule)",
+      "source":
+        "\(shown((source?.directory.bytes ?? []) + [UInt8(ascii: "/")] + (source?.pattern?.bytes ?? [])))",
+    ]
+  }
+}

@@ -1,0 +1,244 @@
+import Files
+import Foundation
+import Journal
+import Logging
+import Paths
+import ReadModel
+import Rules
+import Synchronization
+import Transfer
+import Watching
+
+/// Carries out what the reducer decides: the one place where events, effects, threads and the journal meet.
+///
+/// Events wait in the `Inbox`; this actor hands them to `Intake` one by one and starts the effects. Each job's effects
+/// run one after another in its chain of tasks; what they come to is posted back as an event.
+public actor Engine {
+  public struct Configuration: Sendable {
+    public var hotFolders: [HotFolder]
+    public var rules: RuleSet
+    public var durability: TransferPlan.Durability
+    /// Threads that copy.
+    public var workers: Int?
+    public var limits: Intake.Limits
+    public var version: String
+
+    public init(
+      hotFolders: [HotFolder], rules: RuleSet, durability: TransferPlan.Durability = .fast,
+      workers: Int? = nil,
+      limits: Intake.Limits = Intake.Limits(), version: String
+    ) {
+      self.hotFolders = hotFolders
+      self.rules = rules
+      self.durability = durability
+      self.workers = workers
+      self.limits = limits
+      self.version = version
+    }
+  }
+
+  let configuration: Configuration
+  let journal: Journal
+  let transfer: Transfer
+  let inspector: Inspector
+  let threads = FileThreads()
+  let log: Logger
+  let inbox = Inbox()
+  let board = StopBoard()
+  let progress = ProgressBoard()
+  let watcher: Watcher
+  let started = Timestamp.now
+  private let birth = ContinuousClock.now
+
+  var intake: Intake
+  /// The last task of each job; the next effect waits for it.
+  var chains: [JobID: Link] = [:]
+  private var links = 0
+
+  struct Link {
+    let number: Int
+    let task: Task<Void, Never>
+  }
+
+  /// The cancel's row of each job that is being cancelled: true if the cancel was first.
+  var cancelRows: [JobID: Task<Bool, Never>] = [:]
+  /// Jobs that have a row in the journal.
+  var inserted: Set<JobID> = []
+  var receipts: [JobID: [Receipt]] = [:]
+  /// Places of the source directories of jobs under way: they tell where a directory went.
+  var sourcePlaces: [JobID: [Descriptor]] = [:]
+  /// Jobs that were held for another's claims: they take theirs when they begin.
+  var withoutClaims: Set<JobID> = []
+  /// The mounts that the hot folders were when watching began.
+  var rootIdentities: [Int: MountIdentity] = [:]
+  /// Syncs of published files, one after another: they must not fill the disk's queue.
+  var syncs: Task<Void, Never>?
+  var unsynced = 0
+  /// Looks asked for by the events at hand, by directory: the journal is asked once for each.
+  var looks: [Place: [(key: Arrival.Key, names: [FileName])]] = [:]
+  var endsAtRest = false
+  private var timer: (due: Duration, task: Task<Void, Never>)?
+  private var failure: (any Error)?
+  private var isReady = false
+  private nonisolated let stopped = Atomic<Bool>(false)
+  private var whenReady: [CheckedContinuation<Void, Never>] = []
+
+  public init(_ configuration: Configuration, journal: Journal, log: Logger) throws(WatchError) {
+    self.configuration = configuration
+    self.journal = journal
+    self.log = log
+    transfer = Transfer(
+      workers: configuration.workers.map { CopyWorkers(count: $0) } ?? CopyWorkers())
+    inspector = Inspector(hotFolders: configuration.hotFolders, journal: journal, threads: threads)
+    intake = Intake(
+      hotFolders: configuration.hotFolders, rules: configuration.rules,
+      settings: Intake.Settings(durability: configuration.durability, owner: journal.identity),
+      limits: configuration.limits, makeID: { journal.makeID(at: $0) })
+    let (inbox, board) = (inbox, board)
+    watcher = try Watcher { events in
+      var urgent: [Event] = []
+      var rest: [Event] = []
+      rest.reserveCapacity(events.count)
+      for event in events {
+        if board.stopFor(event) { urgent.append(.watch(event)) }
+        // In its place too: told early it stops, told in order it says what holds after all else.
+        rest.append(.watch(event))
+      }
+      inbox.post(watched: rest, urgent: urgent)
+    }
+  }
+
+  /// Takes up what the journal holds, watches, and works until `stop()`, or, with `untilAtRest`, until nothing is left
+  /// to do or to wait for.
+  ///
+  /// - Throws: what makes it impossible to go on: a hot folder that cannot be watched, a journal that cannot be
+  ///   written. Staging is kept; the next start takes it up.
+  public func run(untilAtRest: Bool = false) async throws {
+    endsAtRest = untilAtRest
+    // A writer that opens a file in the instant of our lease makes the kernel send SIGIO, whose default is to kill.
+    signal(SIGIO, SIG_IGN)
+    do { try await begin() } catch {
+      await windDown()
+      throw error
+    }
+    while true {
+      setTimer()
+      let events = await inbox.take()
+      // After a failure nothing more is begun, whatever was posted before it.
+      if events.isEmpty || failure != nil { break }
+      for event in events { apply(event) }
+      startLooks()
+      announceReadiness()
+      if untilAtRest, intake.isAtRest, chains.isEmpty, unsynced == 0 { break }
+    }
+    await windDown()
+    if let failure { throw failure }
+  }
+
+  private func begin() async throws {
+    for event in try await recover() { apply(event) }
+    for (index, hotFolder) in configuration.hotFolders.enumerated() {
+      rootIdentities[index] = try MountIdentity(of: Descriptor.directory(at: hotFolder.path))
+      try await watcher.watch(root: index, at: hotFolder.path)
+    }
+  }
+
+  /// Ends `run`: no new work, staging kept, the journal closed by its owner afterwards.
+  public nonisolated func stop() {
+    stopped.store(true, ordering: .releasing)
+    inbox.close()
+  }
+
+  /// Whether it ended because somebody asked for it.
+  public nonisolated var wasStopped: Bool { stopped.load(ordering: .acquiring) }
+
+  /// Returns once every hot folder has been looked through for the first time.
+  public func ready() async {
+    if isReady { return }
+    await withCheckedContinuation { whenReady.append($0) }
+  }
+
+  private func announceReadiness() {
+    guard !isReady, intake.lookedAt.count == configuration.hotFolders.count else { return }
+    isReady = true
+    for waiter in whenReady { waiter.resume() }
+    whenReady = []
+  }
+
+  /// Stops the writers and waits for them; a commit or publication under way ends first.
+  private func windDown() async {
+    timer?.task.cancel()
+    for id in intake.jobs.keys { board.raise(id) }
+    for link in Array(chains.values) { await link.task.value }
+    await syncs?.value
+    await watcher.stop()
+    for waiter in whenReady { waiter.resume() }
+    whenReady = []
+  }
+
+  func apply(_ event: Event) {
+    let effects = intake.handle(event, at: now())
+    for effect in effects { carryOut(effect) }
+  }
+
+  func now() -> Moment { Moment(uptime: ContinuousClock.now - birth, wall: Date()) }
+
+  /// Wakes the loop when the reducer's next deadline comes; nothing runs while nothing is due.
+  private func setTimer() {
+    guard let due = intake.nextDeadline else {
+      timer?.task.cancel()
+      timer = nil
+      return
+    }
+    if timer?.due == due { return }
+    timer?.task.cancel()
+    let (inbox, at) = (inbox, birth + due)
+    let task = Task {
+      do { try await Task.sleep(until: at, tolerance: .milliseconds(5), clock: .continuous) } catch
+      { return }
+      inbox.post(.tick)
+    }
+    timer = (due, task)
+  }
+
+  /// Without a journal no work is done: everything stops as it is, and the next start takes it up.
+  func fail(_ error: any Error) {
+    if failure == nil {
+      failure = error
+      log.critical("cannot go on: \(error)")
+    }
+    inbox.close()
+  }
+
+  /// Runs `work` after everything that was asked of this job before.
+  func chain(_ id: JobID, _ work: @escaping @Sendable () async throws -> Void) {
+    let previous = chains[id]?.task
+    links += 1
+    let number = links
+    let task = Task {
+      await previous?.value
+      do { try await work() } catch { fail(error) }
+      if chains[id]?.number == number {
+        chains[id] = nil
+        // `run` looks whether all is at rest after each event only.
+        if endsAtRest { inbox.post(.tick) }
+      }
+    }
+    chains[id] = Link(number: number, task: task)
+  }
+}
+
+/// Bytes and frames done of the jobs under way, written by the threads that copy.
+final class ProgressBoard: Sendable {
+  struct Progress: Sendable {
+    var bytes = 0
+    var frames = 0
+  }
+  private let state = Mutex<[JobID: Progress]>([:])
+
+  func set(_ id: JobID, bytes: Int, frames: Int) {
+    state.withLock { $0[id] = Progress(bytes: bytes, frames: frames) }
+  }
+  func clear(_ id: JobID) { state.withLock { $0[id] = nil } }
+  subscript(_ id: JobID) -> Progress? { state.withLock { $0[id] } }
+}

@@ -1,0 +1,123 @@
+import Files
+import Foundation
+import Paths
+import ReadModel
+import Watching
+
+/// Everything that can happen to the engine. The reducer sees nothing else.
+public enum Event: Sendable {
+  case watch(WatchEvent)
+  /// Events were lost between the watcher and here: everything is listed again.
+  case eventsLost
+  /// Some deadline has come.
+  case tick
+  case inspected(Arrival.Key, Inspection)
+
+  /// Its row stands in the journal.
+  case enqueued(JobID)
+  /// Another unfinished job already goes to one of its destinations.
+  case claimed(JobID, by: JobID, path: RelativePath)
+  case staged(JobID)
+  case stagingEnded(JobID, StagingEnd)
+  case committed(JobID)
+  case commitRefused(JobID, CommitRefusal)
+  case published(JobID)
+  case publishingFailed(JobID, PublishFailure)
+  /// With the sources of a move that were not removed.
+  case finished(JobID, kept: Set<RelativePath>)
+  /// No process of the job is left, its staging is gone, the row says cancelled.
+  case aborted(JobID)
+  /// Its staging could not be removed: time to try again.
+  case abortAgain(JobID)
+  /// The commit was first.
+  case tooLate(JobID)
+  case setAside(JobID)
+
+  /// A person's wish, by command or API.
+  case cancel(JobID, Reason)
+  case cancelBelow(Place, Reason)
+  /// A job that an earlier run of the daemon left unfinished.
+  case recovered(Job)
+}
+
+/// What one look at an arrival's files found.
+public struct Inspection: Sendable {
+  public struct Look: Sendable {
+    public enum Writer: Sendable { case none, present, unknown }
+    public enum Known: Hashable, Sendable {
+      case new
+      /// The same file in the same state was published before.
+      case published(JobID)
+      /// What lies here is what a job of ours published.
+      case ownOutput(JobID)
+      /// A person cancelled the job that took exactly these files in exactly this state.
+      case cancelled(JobID)
+    }
+    public let kind: FileKind
+    public let snapshot: Snapshot
+    public let writer: Writer
+    public internal(set) var known: Known
+
+    public init(kind: FileKind, snapshot: Snapshot, writer: Writer, known: Known) {
+      self.kind = kind
+      self.snapshot = snapshot
+      self.writer = writer
+      self.known = known
+    }
+  }
+
+  /// By name; a name that is gone is missing here.
+  public var looks: [FileName: Look]
+  /// Names that no longer stand there.
+  public var gone: Set<FileName>
+  /// Why some could not be looked at, in words.
+  public var failures: [FileName: String]
+
+  public init(
+    looks: [FileName: Look] = [:], gone: Set<FileName> = [], failures: [FileName: String] = [:]
+  ) {
+    self.looks = looks
+    self.gone = gone
+    self.failures = failures
+  }
+}
+
+extension Inspection {
+  /// The part that speaks of these names.
+  func only(_ names: [FileName]) -> Inspection {
+    var part = Inspection()
+    for name in names {
+      part.looks[name] = looks[name]
+      part.failures[name] = failures[name]
+      if gone.contains(name) { part.gone.insert(name) }
+    }
+    return part
+  }
+}
+
+public enum StagingEnd: Sendable {
+  /// The stop flag was seen.
+  case stopped
+  case sourceChanged(RelativePath)
+  case sourceMissing(RelativePath, directoryGone: Bool)
+  case conflict(String)
+  case destinationFull(String)
+  /// The hot folder's mount is not there: nobody removed anything.
+  case offline(String)
+  case failed(ReasonCode, String)
+}
+
+public enum CommitRefusal: Sendable {
+  case sentinel(Place)
+  case sourceChanged(RelativePath)
+  /// A cancel's row was first.
+  case cancelled
+  case destination(String)
+}
+
+public enum PublishFailure: Sendable {
+  /// Nothing is visible: a foreign name stood in the way.
+  case held(String)
+  /// Some of it may be visible; tried again.
+  case transient(String)
+}

@@ -1,0 +1,229 @@
+import CLinux
+import Files
+import Foundation
+import Glibc
+import Journal
+import Paths
+import Transfer
+import Watching
+
+/// Looks at the files of arrivals, and at the sentinels and sources of jobs about to be committed.
+struct Inspector: Sendable {
+  let hotFolders: [HotFolder]
+  let journal: Journal
+  let threads: FileThreads
+
+  /// What lies at these names now, and what the journal knows of it.
+  func look(at names: [FileName], in directory: Place) async throws(JournalError) -> Inspection {
+    let hotFolder = hotFolders[directory.root]
+    let known = try await journal.ingested(hotFolder: hotFolder.name, directory: directory.path)
+    let stones = try await journal.tombstones().filter {
+      $0.hotFolder == hotFolder.name && $0.directory == directory.path
+    }
+    return await threads.run {
+      var inspection = Self.look(at: names, in: directory.path, root: hotFolder.path, known: known)
+      for stone in stones { Fingerprint(stone.fingerprint).mark(&inspection, as: stone.job) }
+      return inspection
+    }
+  }
+
+  private static func look(
+    at names: [FileName], in path: RelativePath, root: String, known: [FileName: [IngestedRecord]]
+  ) -> Inspection {
+    var inspection = Inspection()
+    let directory: Descriptor
+    do throws(SystemError) {
+      directory = try Descriptor.directory(at: root).openDirectory(path)
+    } catch {
+      // Gone, or for the moment out of reach: its files stay what they are until an event or a rescan tells more.
+      if error.errno == .notFound || error.errno == .notADirectory {
+        inspection.gone = Set(names)
+      } else if error.errno == .noPermission || error.errno == .notPermitted {
+        for name in names { inspection.failures[name] = error.errno.message }
+      }
+      return inspection
+    }
+    for name in names {
+      let file = RelativePath.root.appending(name)
+      do throws(SystemError) {
+        let status = try directory.status(file)
+        var writer = Inspection.Look.Writer.unknown
+        if status.kind == .file {
+          let open = try directory.open(file, O_RDONLY | O_NONBLOCK)
+          writer = Self.writer(of: open)
+        }
+        inspection.looks[name] = Inspection.Look(
+          kind: status.kind, snapshot: status.snapshot, writer: writer,
+          known: Self.known(status.snapshot, known[name] ?? []))
+      } catch {
+        switch error.errno {
+        case .notFound, .notADirectory: inspection.gone.insert(name)
+        case .noPermission, .notPermitted: inspection.failures[name] = error.errno.message
+        // It may pass: looked at again after another quiet time.
+        default: break
+        }
+      }
+    }
+    return inspection
+  }
+
+  private static func writer(of file: Descriptor) -> Inspection.Look.Writer {
+    if hp_has_no_writer(file.raw) == 0 { return .none }
+    return Errno.current == .tryAgain ? .present : .unknown
+  }
+
+  /// A state of a file is all of this together: only if all is the same was it published before.
+  private static func known(_ snapshot: Snapshot, _ records: [IngestedRecord])
+    -> Inspection.Look.Known
+  {
+    for record in records
+    where record.inode == snapshot.inode && record.birth == snapshot.birth
+      && record.size == snapshot.size
+      && record.modified == snapshot.modified && record.changed == snapshot.changed
+    {
+      return .published(record.job)
+    }
+    return .new
+  }
+
+  /// The first sentinel that stands over the job, from its sources' directories up to the root.
+  ///
+  /// - Throws: where a directory cannot be looked into; then nobody may say that none stands there.
+  func sentinel(over job: Job) async throws -> Place? {
+    let root = hotFolders[job.hotFolder].path
+    let result: Result<Place?, SystemError> = await threads.run {
+      do throws(SystemError) {
+        return .success(try Self.sentinel(over: job, Descriptor.directory(at: root)))
+      } catch {
+        return .failure(error)
+      }
+    }
+    return try result.get()
+  }
+
+  private static func sentinel(over job: Job, _ root: Descriptor) throws(SystemError) -> Place? {
+    var scopes: Set<RelativePath> = []
+    for var directory in job.sourceDirectories {
+      while scopes.insert(directory).inserted, !directory.isRoot { directory = directory.parent }
+    }
+    for scope in scopes {
+      for name in Sentinel.treeNames where try root.holds(scope.appending(name)) {
+        return Place(root: job.hotFolder, path: scope.appending(name))
+      }
+    }
+    for member in job.members {
+      let directory = job.plan.files[member.files.lowerBound].source.parent
+      for stem in Sentinel.stems(head: member.head, isSingleFile: member.isSingleFile) {
+        for suffix in Sentinel.suffixes {
+          let name = FileName(stem + suffix)
+          if name.bytes.count <= 255, try root.holds(directory.appending(name)) {
+            return Place(root: job.hotFolder, path: directory.appending(name))
+          }
+        }
+      }
+    }
+    return nil
+  }
+
+  /// A frame that already stands where this job's sequences go and is not of its plan, as a sentence.
+  ///
+  /// `conflict: hold` speaks of the sequence: frames that come after it was published do not slip in one by one.
+  func occupant(of job: Job) async -> String? {
+    await threads.run {
+      let planned = Set(job.plan.files.map(\.destination))
+      for member in job.members {
+        guard let target = member.target else { continue }
+        for directory in Set(job.plan.files[member.files].map(\.destination.parent)) {
+          // Not there yet, or not to be looked into: staging finds out what that means.
+          guard
+            let opened = try? Descriptor.directory(at: job.plan.destinationRoot).openDirectory(
+              directory),
+            let entries = try? opened.entries()
+          else { continue }
+          let foreign = entries.first {
+            target.holds($0.name) && !planned.contains(directory.appending($0.name))
+          }
+          if let foreign {
+            return
+              "\(directory.appending(foreign.name)) is of the same sequence and already there; frames that come after it are held (`conflict: skip` lets them in)"
+          }
+        }
+      }
+      return nil
+    }
+  }
+
+  /// Why a copy need not be begun, where the destination has less room than it takes.
+  func shortage(for job: Job) async -> String? {
+    guard job.plan.action == .copy else { return nil }
+    return await threads.run {
+      // What cannot be asked is found out by staging.
+      guard let root = try? Descriptor.directory(at: job.plan.destinationRoot) else { return nil }
+      let free = hp_free_bytes(root.raw)
+      guard free >= 0, free < Int64(job.largestFile) else { return nil }
+      return "the destination has \(free) bytes left, a frame has \(job.largestFile)"
+    }
+  }
+
+  /// The first of these sources that is not as the plan knows it.
+  func changedSource(_ paths: Set<RelativePath>, of job: Job) async -> RelativePath? {
+    if paths.isEmpty { return nil }
+    let root = hotFolders[job.hotFolder].path
+    let planned = job.plan.files.filter { paths.contains($0.source) }
+    return await threads.run {
+      guard let root = try? Descriptor.directory(at: root) else { return planned.first?.source }
+      for file in planned {
+        // Unreadable counts as changed: the arrival is looked at again and the reason found there.
+        guard let now = try? root.status(file.source).snapshot, now.inode == file.snapshot.inode,
+          now.size == file.snapshot.size, now.modified == file.snapshot.modified
+        else { return file.source }
+      }
+      return nil
+    }
+  }
+
+  /// Holds on to the source directories of a job, without access to what they hold, so that each can be asked where it
+  /// went. Bounded: a job of many directories is told by the first ones.
+  func places(of job: Job) async -> [Descriptor] {
+    let root = hotFolders[job.hotFolder].path
+    return await threads.run {
+      // One that cannot be opened is no loss here; staging meets it itself.
+      guard let root = try? Descriptor.directory(at: root) else { return [] }
+      return job.sourceDirectories.sorted().prefix(16).compactMap {
+        try? root.open($0, hp_o_path | O_DIRECTORY)
+      }
+    }
+  }
+
+  /// Where the first of a job's directories lies now, if that is not where it lay; nil also if it is gone.
+  func newPath(of places: [Descriptor], of job: Job) async -> [UInt8]? {
+    let root = hotFolders[job.hotFolder].path
+    let old = Set(job.sourceDirectories.map { below(root, $0) })
+    return await threads.run {
+      for place in places {
+        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = buffer.withUnsafeMutableBytes {
+          readlink(
+            "/proc/self/fd/\(place.raw)", $0.baseAddress!.assumingMemoryBound(to: CChar.self),
+            $0.count)
+        }
+        guard count > 0, count < buffer.count else { continue }
+        let path = Array(buffer.prefix(count))
+        if !old.contains(path), !path.ends(with: Array(" (deleted)".utf8)) { return path }
+      }
+      return nil
+    }
+  }
+
+  /// Who owns a sentinel; nil if it is gone or nobody knows the number.
+  func owner(of place: Place) async -> String? {
+    let root = hotFolders[place.root].path
+    return await threads.run {
+      guard let owner = try? Descriptor.directory(at: root).status(place.path).owner else {
+        return nil
+      }
+      guard let entry = getpwuid(owner) else { return "uid \(owner)" }
+      return String(cString: entry.pointee.pw_name)
+    }
+  }
+}

@@ -1,0 +1,344 @@
+import Files
+import Foundation
+import Paths
+import ReadModel
+import Rules
+import Sequences
+import Watching
+
+extension Intake {
+  mutating func watched(_ event: WatchEvent, _ now: Moment, _ effects: inout [Effect]) {
+    switch event {
+    case .file(let place, let change): seen(place, change, now, &effects)
+    case .fileRemoved(let place): gone(place, movedTo: nil, now, &effects)
+    case .fileMoved(let from, let to):
+      leaving.remove(from)
+      gone(from, movedTo: .some(to), now, &effects)
+    case .leaving(let place): left(place, now, &effects)
+    case .directoryAppeared(let place):
+      // A directory of that name cancels like a file.
+      if let sentinel = place.sentinel { sentinelSeen(place, sentinel, now, &effects) }
+      add(directory: place)
+    case .directoryRemoved(let place):
+      sentinelGone(place, now, &effects)
+      directoryGone(
+        place,
+        Reason(
+          .sourceRemoved, "the source directory was removed", path: absolute(place), at: now.wall),
+        now, &effects)
+    case .directoryMoved(let from, let to):
+      leaving.remove(from)
+      sentinelGone(from, now, &effects)
+      directoryGone(from, movedReason(from, to: to, now), now, &effects)
+      if let to {
+        if let sentinel = to.sentinel { sentinelSeen(to, sentinel, now, &effects) }
+        effects.append(.rescan(to))
+      }
+    case .special(let place, let kind):
+      if let sentinel = place.sentinel {
+        sentinelSeen(place, sentinel, now, &effects)
+      } else if !place.isOurs {
+        for scope in untold.keys { untold[scope]?.remove(place) }
+        answer(place, .special(kind.rawValue))
+      }
+    case .rescanning(let place, let cause):
+      if case .watchLimit(let limit) = cause {
+        limited[place.root] = "\(limit)"
+        pollAt[place.root] = now.uptime + limits.poll
+      }
+      leaving = leaving.filter { $0.root != place.root || !$0.path.isAtOrBelow(place.path) }
+      untold[place] = known(below: place)
+      troubles = troubles.filter {
+        $0.key.root != place.root || !$0.key.path.isAtOrBelow(place.path)
+      }
+      unconfirmedHolds[place] = Set(
+        holds.keys.filter { $0.root == place.root && $0.path.isAtOrBelow(place.path) })
+    case .walked(let place):
+      for sentinel in unconfirmedHolds.removeValue(forKey: place) ?? [] {
+        sentinelGone(sentinel, now, &effects)
+      }
+      // What nobody told again is gone, but for what nobody could tell about.
+      for file in untold.removeValue(forKey: place) ?? []
+      where !troubles.keys.contains(where: {
+        $0.root == file.root && file.path.isAtOrBelow($0.path)
+      }) {
+        gone(file, movedTo: nil, now, &effects)
+      }
+      if place.path.isRoot { lookedAt.insert(place.root) }
+    case .unreadable(let place, let error):
+      troubles[place] = "cannot be read: \(error.errno.message)"
+    case .duplicate(let place, let other):
+      troubles[place] =
+        "is the same directory as \(shown(absolute(other))), which is watched already"
+    case .unmounted(let place): troubles[place] = "its file system was unmounted"
+    }
+  }
+
+  /// A name is leaving by a rename whose other half has not come yet: where to is known later, that it goes is enough.
+  private mutating func left(_ place: Place, _ now: Moment, _ effects: inout [Effect]) {
+    if place.isOurs { return }
+    leaving.insert(place)
+    let reason = Reason(
+      .sourceMoved, "\(place.path) was moved", path: absolute(place), at: now.wall)
+    for job in jobs.values
+    where job.hotFolder == place.root
+      && job.plan.files.contains(where: { $0.source.isAtOrBelow(place.path) })
+    {
+      cancel(job.id, reason, &effects)
+    }
+  }
+
+  func movedReason(_ from: Place, to: Place?, _ now: Moment) -> Reason {
+    let target = to.map { " to \(shown(absolute($0)))" } ?? " out of the hot folder"
+    return Reason(
+      .sourceMoved, "\(from.path) was moved\(target)", path: absolute(to ?? from), at: now.wall)
+  }
+
+  /// Every name with an answer at or below a place.
+  private func known(below place: Place) -> Set<Place> {
+    var names: Set<Place> = []
+    for (directory, contents) in directories
+    where directory.root == place.root && directory.path.isAtOrBelow(place.path) {
+      for name in contents.files.keys {
+        names.insert(Place(root: directory.root, path: directory.path.appending(name)))
+      }
+    }
+    return names
+  }
+
+  mutating func seen(_ place: Place, _ change: Change, _ now: Moment, _ effects: inout [Effect]) {
+    if place.isOurs { return }
+    for scope in untold.keys { untold[scope]?.remove(place) }
+    if let sentinel = place.sentinel { return sentinelSeen(place, sentinel, now, &effects) }
+    guard let name = place.path.name else { return }
+    let directory = place.parent
+    if case .job(let id)? = directories[directory]?.files[name] {
+      return touched(id, place, change, now, &effects)
+    }
+    if isInFlight(name) {
+      leaveArrival(directory, name, now)
+      return answer(place, .inFlight)
+    }
+    let (key, quiet) = key(for: place)
+    if change != .found, cancelledKeys.remove(key) != nil { revive(key, but: name, now, &effects) }
+    if let sentinel = hold(over: key) {
+      leaveArrival(directory, name, now)
+      return answer(place, .onHold(sentinel: sentinel))
+    }
+    if case .waiting(let old)? = directories[directory]?.files[name], old != key {
+      leaveArrival(directory, name, now)
+    }
+    join(key, name, quiet, change, now)
+  }
+
+  /// The content of what a person cancelled changed: the whole of it is eligible again.
+  private mutating func revive(
+    _ key: Arrival.Key, but name: FileName, _ now: Moment, _ effects: inout [Effect]
+  ) {
+    for (other, answer) in directories[key.directory]?.files ?? [:] where other != name {
+      guard case .cancelled = answer else { continue }
+      let place = Place(root: key.directory.root, path: key.directory.path.appending(other))
+      guard self.key(for: place).0 == key else { continue }
+      self.answer(place, nil)
+      seen(place, .found, now, &effects)
+    }
+  }
+
+  /// A file that a job took was written, or another was put in its place.
+  mutating func touched(
+    _ id: JobID, _ place: Place, _ change: Change, _ now: Moment, _ effects: inout [Effect]
+  ) {
+    guard let job = jobs[id] else {
+      answer(place, nil)
+      return seen(place, change, now, &effects)
+    }
+    if change == .found {
+      // After lost events a listing may be all that tells of a rewrite: the commit, or the end, looks again.
+      jobs[id]?.touched.insert(place.path)
+    } else if job.state == .held {
+      let reason = Reason(
+        .sourceChanged, "\(place.path) was written again; it is a new arrival",
+        path: absolute(place), at: now.wall)
+      cancel(id, reason, &effects)
+    } else if job.state == .failed {
+      release(id, now, &effects)
+      effects.append(
+        .amend(
+          id,
+          Reason(
+            .sourceChanged, "\(place.path) was written again; it is a new arrival",
+            path: absolute(place), at: now.wall)))
+    } else {
+      jobs[id]?.touched.insert(place.path)
+    }
+  }
+
+  func key(for place: Place) -> (Arrival.Key, Duration?) {
+    let name = place.path.name!
+    switch rules.decide(place.path, hotFolder: hotFolders[place.root].name) {
+    case .taken(let match):
+      let key = Arrival.Key(
+        directory: place.parent, rule: match.ruleIndex, name: name, slot: match.slot)
+      return (key, rules.rules[match.ruleIndex].ready.quiet)
+    case .unmatched, .failed:
+      return (
+        Arrival.Key(directory: place.parent, rule: nil, name: name, slot: guessSlot(in: name)), nil
+      )
+    }
+  }
+
+  private mutating func join(
+    _ key: Arrival.Key, _ name: FileName, _ quiet: Duration?, _ change: Change, _ now: Moment
+  ) {
+    // Taken out while it is changed: a second reference would copy all its files for each new one.
+    var arrival =
+      arrivals.removeValue(forKey: key)
+      ?? Arrival(
+        key: key, job: makeID(now.wall), firstSeen: now, lastChange: now.uptime,
+        quiet: quiet ?? .zero)
+    if arrival.files[name] == nil { arrival.files[name] = .some(nil) }
+    arrival.lastChange = now.uptime
+    arrival.changes += 1
+    switch arrival.phase {
+    case .inspecting: break
+    case .settling, .parked: if quiet != nil { arrival.phase = .settling }
+    case .blocked: arrival.phase = quiet == nil ? arrival.phase : .settling
+    }
+    if quiet == nil {
+      arrival.phase = .blocked(
+        Reason(.unmatched, "no rule takes it: `hotplate explain` says why", at: now.wall))
+    }
+    arrivals[key] = arrival
+    answer(Place(root: key.directory.root, path: key.directory.path.appending(name)), .waiting(key))
+    if quiet != nil { schedule(key) }
+  }
+
+  /// Takes a file out of the arrival it waits in; what is left settles anew.
+  mutating func leaveArrival(_ directory: Place, _ name: FileName, _ now: Moment) {
+    guard case .waiting(let key)? = directories[directory]?.files[name],
+      var arrival = arrivals.removeValue(forKey: key)
+    else { return }
+    arrival.files[name] = nil
+    arrival.lastChange = now.uptime
+    arrival.changes += 1
+    if !arrival.files.isEmpty {
+      if case .blocked = arrival.phase, key.rule != nil { arrival.phase = .settling }
+      arrivals[key] = arrival
+      if key.rule != nil { schedule(key) }
+    }
+  }
+
+  /// One name is gone: removed, or moved to `movedTo` (to nowhere we watch if that is nil).
+  mutating func gone(_ place: Place, movedTo: Place??, _ now: Moment, _ effects: inout [Effect]) {
+    if place.isOurs { return }
+    if holds[place] != nil { return sentinelGone(place, now, &effects) }
+    let directory = place.parent
+    guard let name = place.path.name, let old = directories[directory]?.files[name] else { return }
+    switch old {
+    case .waiting: leaveArrival(directory, name, now)
+    case .job(let id):
+      // Our own removals, after the commit, come back as events too.
+      if let job = jobs[id], job.state.takesCancel || job.state == .cancelling {
+        let reason: Reason =
+          if case .some(let to) = movedTo {
+            movedReason(place, to: to, now)
+          } else {
+            Reason(.frameRemoved, "\(place.path) was removed", path: absolute(place), at: now.wall)
+          }
+        cancel(id, reason, &effects)
+      }
+    default: break
+    }
+    answer(place, nil)
+  }
+
+  /// A directory is gone with all below it.
+  mutating func directoryGone(
+    _ place: Place, _ reason: Reason, _ now: Moment, _ effects: inout [Effect]
+  ) {
+    if let name = place.path.name { directories[place.parent]?.subdirectories.remove(name) }
+    troubles = troubles.filter {
+      $0.key.root != place.root || !$0.key.path.isAtOrBelow(place.path)
+    }
+    if place.path.isRoot {
+      troubles[place] = "is gone; bring it back and start Hotplate again"
+    }
+    // Frames removed one by one just before it already cancelled with a lesser reason.
+    for job in jobs.values
+    where job.hotFolder == place.root
+      && job.plan.files.contains(where: { $0.source.isAtOrBelow(place.path) })
+    {
+      cancel(job.id, reason, &effects)
+    }
+    for lost in lostFrames
+    where now.uptime - lost.at < .seconds(10)
+      && lost.directories.contains(where: {
+        $0.root == place.root && $0.path.isAtOrBelow(place.path)
+      })
+    {
+      effects.append(.amend(lost.id, reason))
+    }
+    lostFrames.removeAll {
+      $0.directories.contains { $0.root == place.root && $0.path.isAtOrBelow(place.path) }
+    }
+    forget(place, reason, now, &effects)
+  }
+
+  private mutating func forget(
+    _ place: Place, _ reason: Reason, _ now: Moment, _ effects: inout [Effect]
+  ) {
+    guard let directory = directories.removeValue(forKey: place) else { return }
+    var waiting: Set<Arrival.Key> = []
+    for answer in directory.files.values {
+      if case .waiting(let key) = answer { waiting.insert(key) }
+    }
+    for key in waiting {
+      if let arrival = arrivals.removeValue(forKey: key), key.rule != nil {
+        effects.append(.recordCancelled(waitingJob(arrival), reason))
+      }
+    }
+    for name in directory.subdirectories {
+      forget(Place(root: place.root, path: place.path.appending(name)), reason, now, &effects)
+    }
+    holds = holds.filter { $0.key.parent != place }
+  }
+
+  /// Sets or, with nil, forgets what a name is there for.
+  mutating func answer(_ place: Place, _ answer: Answer?) {
+    guard let name = place.path.name else { return }
+    let directory = place.parent
+    if answer != nil { add(directory: directory) }
+    directories[directory]?.files[name] = answer
+  }
+
+  mutating func add(directory place: Place) {
+    guard directories[place] == nil, !place.isOurs else { return }
+    directories[place] = Directory()
+    guard let name = place.path.name else { return }
+    add(directory: place.parent)
+    directories[place.parent]?.subdirectories.insert(name)
+  }
+}
+
+extension Arrival.Key {
+  init(directory: Place, rule: Int?, name: FileName, slot: Slot?) {
+    self.directory = directory
+    self.rule = rule
+    hasSlot = slot != nil
+    head = slot.map { Array(name.bytes[..<$0.range.lowerBound]) } ?? name.bytes
+    tail = slot.map { Array(name.bytes[$0.range.upperBound...]) } ?? []
+  }
+}
+
+extension Place {
+  var parent: Place { Place(root: root, path: path.parent) }
+
+  /// Whether it lies in a directory that we made in a hot folder, to remove sources through.
+  var isOurs: Bool {
+    path.components.contains { $0.bytes.starts(with: ourPrefix) }
+  }
+
+  var sentinel: Sentinel? { path.name.flatMap { Sentinel($0) } }
+}
+
+private let ourPrefix = Array(".hotplate-".utf8)

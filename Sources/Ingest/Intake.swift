@@ -1,0 +1,219 @@
+import Foundation
+import HeapModule
+import Paths
+import Rules
+import Sequences
+import Transfer
+import Watching
+
+/// One watched root and where its sequences go.
+public struct HotFolder: Sendable {
+  public let name: String
+  /// From the file system's root.
+  public let path: String
+  public let destination: String
+
+  public init(name: String, path: String, destination: String) {
+    self.name = name
+    self.path = path
+    self.destination = destination
+  }
+}
+
+/// What a known name in a hot folder is there for: every one has an answer.
+public enum Answer: Sendable {
+  case waiting(Arrival.Key)
+  case job(JobID)
+  /// Published before, by this job.
+  case done(JobID)
+  /// A person cancelled it; it stays so until its content changes.
+  case cancelled(JobID)
+  /// Below a sentinel that stands.
+  case onHold(sentinel: Place)
+  /// Named as a copy in flight is named.
+  case inFlight
+  /// A symlink, FIFO, socket or device: never taken.
+  case special(String)
+}
+
+/// The engine's decisions: events in, effects out, nothing else touched.
+///
+/// It reads no file, no clock and no random source, so that a day of arrivals, cancels and crashes can be replayed.
+/// Its files: `+Files` (names come and go), `+Sentinels`, `+Readiness` (an arrival becomes jobs), `+Jobs` (a job's
+/// way), `+Cancel`.
+public struct Intake: Sendable {
+  public struct Limits: Sendable {
+    /// Jobs that copy at the same time.
+    public var running = 2
+    /// Jobs that may wait for their turn; more arrivals stay waiting.
+    public var queued = 256
+    /// Until a job that met a full destination tries again.
+    public var fullRetry = Duration.seconds(5)
+    /// How often a hot folder is listed that cannot be watched whole.
+    public var poll = Duration.seconds(30)
+    /// Until an arrival with an unreadable file is looked at again.
+    public var unreadableRetry = Duration.seconds(10)
+    public init() {}
+  }
+
+  struct Directory {
+    var files: [FileName: Answer] = [:]
+    var subdirectories: Set<FileName> = []
+  }
+
+  public let hotFolders: [HotFolder]
+  public internal(set) var rules: RuleSet
+  let settings: Settings
+  let limits: Limits
+  let makeID: @Sendable (Date) -> JobID
+
+  /// What every job's plan takes over.
+  public struct Settings: Sendable {
+    public var durability: TransferPlan.Durability
+    /// The state directory's identity, written into staging.
+    public var owner: String
+    public init(durability: TransferPlan.Durability, owner: String) {
+      self.durability = durability
+      self.owner = owner
+    }
+  }
+
+  var directories: [Place: Directory] = [:]
+  public internal(set) var arrivals: [Arrival.Key: Arrival] = [:]
+  /// Jobs that have not ended, and held and failed ones whose sources still lie there.
+  public internal(set) var jobs: [JobID: Job] = [:]
+  var queue: [JobID] = []
+  var running: Set<JobID> = []
+  /// Jobs that have not begun: what the queue's bound counts.
+  var unstarted: Set<JobID> = []
+  /// Ready arrivals that found the queue full, the oldest first.
+  var parked: [Arrival.Key] = []
+  /// Those of them that are looked at again, for a place that is free.
+  var unparked: Set<Arrival.Key> = []
+  /// Jobs that met a full destination, and when they may try again.
+  var paused: [JobID: Duration] = [:]
+  /// Jobs that lost single frames moments ago: the removal of their directory, if it follows, is the true reason.
+  var lostFrames: [(id: JobID, directories: Set<Place>, at: Duration)] = []
+  /// Sentinels that stand.
+  public internal(set) var holds: [Place: Sentinel] = [:]
+  /// Names that left by a rename whose other half has not come: what lies below them is nowhere for the moment.
+  var leaving: Set<Place> = []
+  /// What a person cancelled and nobody has changed since.
+  var cancelledKeys: Set<Arrival.Key> = []
+  /// During a rescan: known names that were not told again yet, by scope.
+  var untold: [Place: Set<Place>] = [:]
+  /// Roots of which the kernel's limit keeps parts unwatched, in its words, and when to list them again.
+  public internal(set) var limited: [Int: String] = [:]
+  var pollAt: [Int: Duration] = [:]
+  /// Arrivals with a file that cannot be read, and when to look again: a change of permissions tells nobody.
+  var retryAt: [Arrival.Key: Duration] = [:]
+  /// During a rescan: sentinels that were not told again yet.
+  var unconfirmedHolds: [Place: Set<Place>] = [:]
+  /// Directories that nobody can tell anything about, and why.
+  public internal(set) var troubles: [Place: String] = [:]
+  /// Roots whose first look is done; before it a sentinel might still be unseen and no job starts.
+  var lookedAt: Set<Int> = []
+  var deadlines = Heap<Deadline>()
+
+  struct Deadline: Comparable {
+    let at: Duration
+    let key: Arrival.Key
+    static func < (a: Deadline, b: Deadline) -> Bool { a.at < b.at }
+    static func == (a: Deadline, b: Deadline) -> Bool { a.at == b.at }
+  }
+
+  public init(
+    hotFolders: [HotFolder], rules: RuleSet, settings: Settings, limits: Limits = Limits(),
+    makeID: @escaping @Sendable (Date) -> JobID
+  ) {
+    self.hotFolders = hotFolders
+    self.rules = rules
+    self.settings = settings
+    self.limits = limits
+    self.makeID = makeID
+  }
+
+  /// Uptime at which `tick` is due; nil when nothing waits for time.
+  public var nextDeadline: Duration? {
+    let pause = (Array(paused.values) + pollAt.values + retryAt.values).min()
+    guard let look = deadlines.min?.at else { return pause }
+    return pause.map { min($0, look) } ?? look
+  }
+
+  /// Whether nothing is under way or will be without a new event: what `ingest` waits for.
+  public var isAtRest: Bool {
+    lookedAt.count == hotFolders.count && deadlines.isEmpty && queue.isEmpty && running.isEmpty
+      && parked.isEmpty
+      && !arrivals.values.contains { if case .inspecting = $0.phase { true } else { false } }
+      && jobs.values.allSatisfy { $0.state == .held || $0.state == .failed }
+  }
+
+  public mutating func handle(_ event: Event, at now: Moment) -> [Effect] {
+    var effects: [Effect] = []
+    switch event {
+    case .watch(let event): watched(event, now, &effects)
+    case .eventsLost:
+      for root in hotFolders.indices { effects.append(.rescan(Place(root: root, path: .root))) }
+    case .tick: break
+    case .inspected(let key, let inspection): inspected(key, inspection, now, &effects)
+    case .recovered(let job): recovered(job, &effects)
+    case .cancel(let id, let reason): cancel(id, reason, &effects)
+    case .cancelBelow(let place, let reason): cancelBelow(place, reason, now, &effects)
+    default: jobEvent(event, now, &effects)
+    }
+    passDeadlines(now, &effects)
+    startJobs(now, &effects)
+    return effects
+  }
+
+  private mutating func passDeadlines(_ now: Moment, _ effects: inout [Effect]) {
+    while let deadline = deadlines.min, deadline.at <= now.uptime {
+      deadlines.removeMin()
+      guard var arrival = arrivals[deadline.key] else { continue }
+      arrival.isInDeadlines = false
+      arrivals[deadline.key] = arrival
+      guard case .settling = arrival.phase else { continue }
+      if arrival.due > now.uptime {
+        schedule(deadline.key)
+      } else {
+        inspect(deadline.key, &effects)
+      }
+    }
+    for (id, at) in paused where at <= now.uptime {
+      paused[id] = nil
+      jobs[id]?.over = nil
+      queue.append(id)
+    }
+    for (key, at) in retryAt where at <= now.uptime {
+      retryAt[key] = nil
+      if case .blocked? = arrivals[key]?.phase { inspect(key, &effects) }
+    }
+    for (root, at) in pollAt where at <= now.uptime {
+      pollAt[root] = now.uptime + limits.poll
+      effects.append(.rescan(Place(root: root, path: .root)))
+    }
+  }
+
+  /// One entry an arrival: a change only moves its due time, and the entry is put back when it comes up early.
+  mutating func schedule(_ key: Arrival.Key) {
+    guard var arrival = arrivals[key], !arrival.isInDeadlines else { return }
+    arrival.isInDeadlines = true
+    arrivals[key] = arrival
+    deadlines.insert(Deadline(at: arrival.due, key: key))
+  }
+
+  mutating func inspect(_ key: Arrival.Key, _ effects: inout [Effect]) {
+    guard let arrival = arrivals[key] else { return }
+    arrivals[key]?.phase = .inspecting(changes: arrival.changes)
+    effects.append(.inspect(key, Array(arrival.files.keys)))
+  }
+
+  /// A path as the user knows it, from the file system's root.
+  func absolute(_ place: Place) -> [UInt8] {
+    below(hotFolders[place.root].path, place.path)
+  }
+}
+
+func below(_ root: String, _ path: RelativePath) -> [UInt8] {
+  path.isRoot ? Array(root.utf8) : Array(root.utf8) + [UInt8(ascii: "/")] + path.bytes
+}

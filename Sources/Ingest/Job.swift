@@ -1,0 +1,94 @@
+import Files
+import Foundation
+import Paths
+import ReadModel
+import Sequences
+import Transfer
+import Watching
+
+public typealias JobID = String
+
+extension JobState {
+  /// Before the commit point; afterwards there is only forward.
+  var takesCancel: Bool {
+    switch self {
+    case .waiting, .queued, .staging, .staged, .held: true
+    case .committing, .done, .cancelling, .cancelled, .failed: false
+    }
+  }
+}
+
+/// One sequence or file of a delivery.
+public struct Member: Codable, Hashable, Sendable {
+  public let source: SequenceView
+  public let destination: SequenceView
+  /// Its frames in the job's plan.
+  public let files: Range<Int>
+  /// What a `STEM.cancel` is held against: the bytes before the slot, or the file's name.
+  public let head: [UInt8]
+  public let isSingleFile: Bool
+  /// What surrounds the frame at the destination; nil for a single file.
+  public let target: Affixes?
+
+  public struct Affixes: Codable, Hashable, Sendable {
+    public let head: [UInt8]
+    public let tail: [UInt8]
+
+    /// Whether `name` is a frame of this sequence, whatever its number.
+    func holds(_ name: FileName) -> Bool {
+      let digits = name.bytes.count - head.count - tail.count
+      guard digits > 0, name.bytes.starts(with: head), name.bytes.ends(with: tail) else {
+        return false
+      }
+      return name.bytes[head.count..<(head.count + digits)].allSatisfy {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: "-")
+      }
+    }
+  }
+}
+
+/// One delivery on its way, from a complete arrival to its publication.
+public struct Job: Sendable {
+  public let id: JobID
+  public let hotFolder: Int
+  public let rule: String
+  public let ruleText: String
+  public let members: [Member]
+  public let plan: TransferPlan
+  public let created: Date
+
+  public internal(set) var state: JobState
+  public internal(set) var over: JobOverlay?
+  public internal(set) var reason: Reason?
+  public internal(set) var started: Date?
+  /// A commit was asked for and its outcome is not known yet.
+  var commitUnderWay = false
+  /// Sources that something wrote since the plan was made; the commit looks at these again.
+  var touched: Set<RelativePath> = []
+  /// Held or failed was decided and is not in the journal yet; a cancel waits for that.
+  var isBeingSetAside = false
+  var pendingCancel: Reason?
+
+  public init(
+    id: JobID, hotFolder: Int, rule: String, ruleText: String, members: [Member],
+    plan: TransferPlan,
+    created: Date, state: JobState
+  ) {
+    self.id = id
+    self.hotFolder = hotFolder
+    self.rule = rule
+    self.ruleText = ruleText
+    self.members = members
+    self.plan = plan
+    self.created = created
+    self.state = state
+  }
+
+  /// The directories its sources lie in.
+  public var sourceDirectories: Set<RelativePath> { Set(plan.files.map(\.source.parent)) }
+
+  /// Bytes of its largest source.
+  var largestFile: Int { plan.files.reduce(0) { max($0, $1.snapshot.size) } }
+
+  public var byteCount: Int { plan.files.reduce(0) { $0 + $1.snapshot.size } }
+}

@@ -1,0 +1,64 @@
+import Foundation
+import Journal
+import Paths
+import ReadModel
+
+/// Jobs as people see them, from the journal's rows; also without a daemon.
+public struct JournalReader: JobReader {
+  let journal: Journal
+
+  public init(_ journal: Journal) { self.journal = journal }
+
+  public func jobs(_ query: JobQuery) async throws -> [JobView] {
+    let before: Int64? =
+      if let id = query.before { try await journal.job(id)?.number } else { nil }
+    let states = query.states.isEmpty ? nil : Set(query.states.map(\.rawValue))
+    return try await journal.jobs(states: states, limit: query.limit, before: before).compactMap(
+      Self.view)
+  }
+
+  public func job(_ id: String) async throws -> JobDetailView? {
+    guard let record = try await journal.job(id), let view = Self.view(record) else { return nil }
+    let settings = try? JSON.decode(JobSettings.self, from: Array(record.settings))
+    let map = try await journal.frames(of: id).map { frame in
+      PlannedPair(
+        source: ExactText(below(settings?.sourceRoot ?? "", frame.source)),
+        destination: ExactText(below(settings?.destinationRoot ?? "", frame.destination)))
+    }
+    let history = try await journal.history(of: id).map {
+      HistoryView(at: Timestamp($0.at), state: JobState(rawValue: $0.state), message: $0.text ?? "")
+    }
+    return JobDetailView(job: view, map: map, history: history)
+  }
+
+  public func ids(matching part: String) async throws -> [String] {
+    try await journal.jobs().map(\.id).filter { $0.hasPrefix(part) || $0.hasSuffix(part) }.prefix(2)
+      .map(\.self)
+  }
+
+  /// - Returns: nil for a row of a newer version that this one cannot read.
+  static func view(_ record: JobRecord) -> JobView? {
+    guard let state = JobState(rawValue: record.state) else { return nil }
+    let frames = FramesView(
+      expected: record.expectedFrames, staged: record.stagedFrames,
+      published: record.publishedFrames)
+    let settings = try? JSON.decode(JobSettings.self, from: Array(record.settings))
+    let waiting = try? JSON.decode(WaitingSettings.self, from: Array(record.settings)).waiting
+    let unknown = SequenceView(directory: ExactText(""), pattern: nil, frames: nil)
+    let members = (settings?.members ?? []).map { member in
+      // Frames are counted for the whole; a job of one sequence is its only member.
+      MemberView(
+        source: member.source, destination: member.destination, frames: frames, state: state)
+    }
+    return JobView(
+      id: record.id, state: state, over: record.over.flatMap { JobOverlay(rawValue: $0) },
+      rule: record.rule,
+      hotFolder: record.hotFolder, source: members.first?.source ?? waiting ?? unknown,
+      destination: members.first?.destination, frames: frames,
+      bytes: BytesView(expected: Int64(record.expectedBytes), done: Int64(record.doneBytes)),
+      reason: record.reason.flatMap { try? JSON.decode(Reason.self, from: Array($0)) },
+      durable: record.durable,
+      created: Timestamp(record.created), started: record.started.map { Timestamp($0) },
+      ended: record.ended.map { Timestamp($0) }, members: members)
+  }
+}

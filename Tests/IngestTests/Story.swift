@@ -1,0 +1,185 @@
+import Files
+import Foundation
+import Ingest
+import Journal
+import Paths
+import ReadModel
+import Rules
+import Sequences
+import Transfer
+import Watching
+
+/// A hot folder's life told to the reducer, with a model of the world that answers its effects.
+///
+/// The world is instant unless a kind of effect is held back: then its answer waits until `go` lets it happen.
+struct Story {
+  enum Step: Hashable { case inspect, enqueue, stage, commit, publish, finish, abort }
+
+  var intake: Intake
+  private(set) var uptime = Duration.seconds(100)
+  /// Effects of these kinds are not answered until `go`.
+  var heldBack: Set<Step> = []
+  private(set) var pending: [(step: Step, effect: Effect)] = []
+  /// Every state a job came to, in order.
+  private(set) var states: [JobID: [JobState]] = [:]
+  private(set) var reasons: [JobID: Reason] = [:]
+  private(set) var notes: [JobID: [String]] = [:]
+  private(set) var rescans: [Place] = []
+  /// The journal's compare-and-set: which rows passed the commit.
+  private(set) var committed: Set<JobID> = []
+  private(set) var cancelled: Set<JobID> = []
+  var writers: Set<FileName> = []
+  /// How many files each job took.
+  private(set) var sizes: [JobID: Int] = [:]
+  var versions: [FileName: Int] = [:]
+  var known: [FileName: Inspection.Look.Known] = [:]
+  var conflict: String?
+  /// How staging ends instead of well, once.
+  var stagingEnd: StagingEnd?
+  var unreadable: Set<FileName> = []
+  private let ids = JobIDs()
+
+  init(rules: String, limits: Intake.Limits = Intake.Limits(), walked: Bool = true) {
+    let loaded = RuleSet.parse(files: [("rules.yaml", rules)])
+    precondition(
+      loaded.problems.isEmpty, loaded.problems.map { $0.rendered(color: false) }.joined())
+    let ids = ids
+    intake = Intake(
+      hotFolders: [HotFolder(name: "drop", path: "/drop", destination: "/projects")],
+      rules: loaded.rules,
+      settings: Intake.Settings(durability: .fast, owner: "state"), limits: limits,
+      makeID: { ids.next(at: $0).description })
+    if walked { tell(.watch(.walked(Place(root: 0, path: .root)))) }
+  }
+
+  // MARK: What happens
+
+  mutating func drop(_ paths: String...) {
+    for path in paths { tell(.watch(.file(place(path), .closed))) }
+  }
+  mutating func drop(_ head: String, _ frames: ClosedRange<Int>, _ tail: String) {
+    for frame in frames { drop("\(head)\(frame)\(tail)") }
+  }
+  mutating func remove(_ path: String) { tell(.watch(.fileRemoved(place(path)))) }
+  mutating func removeDirectory(_ path: String) { tell(.watch(.directoryRemoved(place(path)))) }
+  mutating func move(_ from: String, to: String?) {
+    tell(.watch(.directoryMoved(from: place(from), to: to.map { place($0) })))
+  }
+  mutating func cancel(_ id: JobID) {
+    tell(.cancel(id, Reason(code: .user, message: "by hand", at: Timestamp(milliseconds: 0))))
+  }
+  mutating func wait(_ time: Duration) {
+    uptime += time
+    tell(.tick)
+  }
+
+  mutating func tell(_ event: Event) {
+    let effects = intake.handle(
+      event, at: Moment(uptime: uptime, wall: Date(timeIntervalSince1970: 0)))
+    for effect in effects { perform(effect) }
+    for job in intake.jobs.values { enter(job.id, job.state) }
+  }
+
+  /// Lets the oldest effect of a kind that was held back happen.
+  mutating func go(_ step: Step) {
+    guard let index = pending.firstIndex(where: { $0.step == step }) else { return }
+    let effect = pending.remove(at: index).effect
+    answer(effect)
+  }
+
+  // MARK: What there is to see
+
+  var jobs: [Job] { intake.jobs.values.sorted { $0.id < $1.id } }
+  /// All jobs that ever were, oldest first.
+  var all: [JobID] { states.keys.sorted() }
+  func last(_ id: JobID) -> JobState? { states[id]?.last }
+  func isPending(_ step: Step) -> Bool { pending.contains { $0.step == step } }
+
+  // MARK: The world
+
+  private mutating func perform(_ effect: Effect) {
+    switch effect {
+    case .stop: break
+    case .note(let id, let text): notes[id, default: []].append(text)
+    case .amend(let id, let reason): reasons[id] = reason
+    case .rescan(let place): rescans.append(place)
+    case .recordCancelled(let waiting, let reason):
+      enter(waiting.id, .cancelled)
+      reasons[waiting.id] = reason
+    default:
+      let step = effect.step
+      if heldBack.contains(step) { pending.append((step, effect)) } else { answer(effect) }
+    }
+  }
+
+  private mutating func answer(_ effect: Effect) {
+    switch effect {
+    case .inspect(let key, let names):
+      var inspection = Inspection()
+      for name in names {
+        if unreadable.contains(name) {
+          inspection.failures[name] = "Permission denied"
+          continue
+        }
+        inspection.looks[name] = Inspection.Look(
+          kind: .file, snapshot: snapshot(name), writer: writers.contains(name) ? .present : .none,
+          known: known[name] ?? .new)
+      }
+      tell(.inspected(key, inspection))
+    case .enqueue(let job):
+      sizes[job.id] = job.plan.files.count
+      tell(.enqueued(job.id))
+    case .stage(let id) where stagingEnd != nil:
+      let end = stagingEnd!
+      stagingEnd = nil
+      tell(.stagingEnded(id, end))
+    case .stage(let id): tell(conflict.map { .stagingEnded(id, .conflict($0)) } ?? .staged(id))
+    case .commit(let id, let recheck):
+      if cancelled.contains(id) { return tell(.commitRefused(id, .cancelled)) }
+      if let touched = recheck.first { return tell(.commitRefused(id, .sourceChanged(touched))) }
+      committed.insert(id)
+      tell(.committed(id))
+    case .publish(let id): tell(.published(id))
+    case .finish(let id):
+      enter(id, .done)
+      tell(.finished(id, kept: []))
+    case .abort(let id, let reason, _):
+      if committed.contains(id) { return tell(.tooLate(id)) }
+      cancelled.insert(id)
+      reasons[id] = intake.jobs[id]?.reason ?? reason
+      enter(id, .cancelled)
+      tell(.aborted(id))
+    case .setAside(let id, let state, let reason):
+      enter(id, state)
+      reasons[id] = reason
+      tell(.setAside(id))
+    default: break
+    }
+  }
+
+  private mutating func enter(_ id: JobID, _ state: JobState) {
+    if states[id]?.last != state, states[id]?.last?.isFinal != true {
+      states[id, default: []].append(state)
+    }
+  }
+
+  private func snapshot(_ name: FileName) -> Snapshot {
+    Snapshot(inode: 1, birth: 1, size: 10 + (versions[name] ?? 0), modified: 1, changed: 1)
+  }
+}
+
+func place(_ path: String) -> Place { Place(root: 0, path: RelativePath(path)!) }
+
+extension Effect {
+  fileprivate var step: Story.Step {
+    switch self {
+    case .inspect: .inspect
+    case .enqueue: .enqueue
+    case .stage, .requeue: .stage
+    case .commit: .commit
+    case .publish: .publish
+    case .abort: .abort
+    default: .finish
+    }
+  }
+}
