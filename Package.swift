@@ -70,6 +70,14 @@ let package = Package(
         "Transfer", "Watching", logging,
         .product(name: "HeapModule", package: "swift-collections"),
       ]),
+    module(
+      "Dashboard",
+      [
+        "Paths", "ReadModel", logging, nioCore, services,
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ]),
     tests(
       "SequencesTests", ["Paths", "Sequences"],
       resources: [.copy("slots.json"), .copy("sequences.json")]),
