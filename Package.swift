@@ -31,6 +31,9 @@ let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
   name: "hotplate",
+  products: [
+    .executable(name: "hotplate", targets: ["hotplate"]),
+  ],
   dependencies: [
     // Rule files, with the line and column of every key and value.
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -78,6 +81,13 @@ let package = Package(
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ]),
+    program(
+      "hotplate",
+      [
+        "CLinux", "Dashboard", "Files", "Ingest", "Journal", "Paths", "ReadModel", "Rules",
+        "Sequences",
+        "Transfer", argumentParser, logging, services, yams,
+      ]),
     tests(
       "SequencesTests", ["Paths", "Sequences"],
       resources: [.copy("slots.json"), .copy("sequences.json")]),
@@ -92,5 +102,11 @@ let package = Package(
         "Files", "Ingest", "Journal", "Paths", "ReadModel", "Rules", "Sequences", "Transfer",
         "Watching",
       ]),
+    tests(
+      "DashboardTests",
+      ["Dashboard", "Paths", "ReadModel", "hotplate", logging, nioCore, services]),
+    tests("SeqCommandTests", ["hotplate", "Paths", "Sequences"]),
+    tests("CommandTests", ["ReadModel", "hotplate", argumentParser]),
+    tests("RulesCommandTests", ["Files", "Paths", "ReadModel", "Rules", "hotplate"]),
   ]
 )

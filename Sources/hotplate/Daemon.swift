@@ -1,0 +1,143 @@
+import Dashboard
+import Foundation
+import Ingest
+import Journal
+import Logging
+import Paths
+import ReadModel
+import Rules
+import ServiceLifecycle
+
+/// The composition root: the one place that knows every module.
+struct Daemon {
+  let options: FolderOptions
+  /// Ends by itself once nothing is left to do.
+  let untilAtRest: Bool
+  /// Only what needs a person is said: something else draws on the terminal.
+  var isQuiet = false
+  /// Told about the engine before it runs, and after it has ended with its journal still open.
+  var onStart: @Sendable (Engine) async -> Void = { _ in }
+  var onEnd: @Sendable (Engine) async -> Void = { _ in }
+
+  func run() async throws {
+    let folders = try options.resolve()
+    let rules = try loadRules(folders.rules)
+    let locks = try folders.hotFolders.map { try FolderLock($0.path) }
+    defer { withExtendedLifetime(locks) {} }
+    let journal = try openJournal(folders.state)
+    var log = Logger(label: "hotplate")
+    if isQuiet { log.logLevel = .warning }
+    let configuration = Engine.Configuration(
+      hotFolders: folders.hotFolders, rules: rules, durability: folders.durability,
+      workers: folders.workers,
+      version: Hotplate.configuration.version)
+    let engine = try Engine(configuration, journal: journal, log: log)
+    await onStart(engine)
+    let bound = Bound()
+    let server = DashboardServer(
+      engine: engine, stateDirectory: folders.state, tcp: try listenAddress(folders.listen),
+      logger: log, onBound: { bound.set($0) })
+    let services = ServiceGroup(
+      configuration: ServiceGroupConfiguration(
+        services: [
+          .init(
+            service: server, successTerminationBehavior: .gracefullyShutdownGroup,
+            failureTerminationBehavior: .gracefullyShutdownGroup),
+          .init(
+            service: EngineService(engine: engine, untilAtRest: untilAtRest),
+            successTerminationBehavior: .gracefullyShutdownGroup,
+            failureTerminationBehavior: .gracefullyShutdownGroup),
+        ], gracefulShutdownSignals: [.sigterm, .sigint], logger: log))
+    let ready = Task {
+      await engine.ready()
+      let address = await bound.value?.http.map { " on \($0)" } ?? ""
+      let names = folders.hotFolders.map {
+        "\(shown(Array($0.path.utf8))) → \(shown(Array($0.destination.utf8)))"
+      }
+      if !isQuiet { printError("ready: \(names.joined(separator: ", "))\(address)\n") }
+    }
+    let result: Result<Void, any Error>
+    do {
+      try await services.run()
+      result = .success(())
+    } catch {
+      result = .failure(error)
+    }
+    ready.cancel()
+    await onEnd(engine)
+    try await journal.close()
+    try result.get()
+  }
+
+  private func listenAddress(_ text: String?) throws -> LoopbackAddress? {
+    guard let text else { return nil }
+    guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...])
+    else {
+      throw Failure(.usage, "--listen wants HOST:PORT, not '\(shown(Array(text.utf8)))'")
+    }
+    let host = text[..<colon].trimmingPrefix("[").replacingOccurrences(of: "]", with: "")
+    do { return try LoopbackAddress(host: host, port: port) } catch {
+      throw Failure(.usage, "\(error)")
+    }
+  }
+
+  private func loadRules(_ directory: String) throws -> RuleSet {
+    let loaded = RuleSet.load(directory: directory)
+    if !loaded.problems.isEmpty {
+      printError(loaded.rendered(color: isatty(2) == 1 && getenv("NO_COLOR") == nil))
+    }
+    // At a start there is no last good text to fall back to.
+    if !loaded.isClean {
+      throw Failure(
+        .badConfiguration, "the rules in \(directory) have mistakes",
+        remedy: "mend them; `hotplate check \(directory)` shows them again")
+    }
+    if loaded.rules.rules.isEmpty {
+      throw Failure(
+        .badConfiguration, "\(directory) holds no rules",
+        remedy: "give --rules DIR, a directory with *.yaml files")
+    }
+    return loaded.rules
+  }
+
+  private func openJournal(_ state: String) throws -> Journal {
+    do {
+      return try Journal(stateDirectory: state)
+    } catch {
+      if case .locked = error { throw Failure(.tryAgain, "\(error)", remedy: nil) }
+      throw Failure(.cannotWrite, "\(error)", remedy: nil)
+    }
+  }
+}
+
+/// The engine as a service: SIGTERM stops it with its staging kept.
+private struct EngineService: Service {
+  let engine: Engine
+  let untilAtRest: Bool
+
+  func run() async throws {
+    try await withGracefulShutdownHandler {
+      try await engine.run(untilAtRest: untilAtRest)
+    } onGracefulShutdown: {
+      engine.stop()
+    }
+  }
+}
+
+/// Hands the listeners' addresses from the server to the ready line.
+private final class Bound: Sendable {
+  private let stream: AsyncStream<BoundAddresses>
+  private let continuation: AsyncStream<BoundAddresses>.Continuation
+
+  init() { (stream, continuation) = AsyncStream.makeStream() }
+
+  func set(_ addresses: BoundAddresses) { continuation.yield(addresses) }
+
+  /// nil if there will be none.
+  var value: BoundAddresses? {
+    get async {
+      for await addresses in stream { return addresses }
+      return nil
+    }
+  }
+}

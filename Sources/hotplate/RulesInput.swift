@@ -1,0 +1,56 @@
+import ArgumentParser
+import Foundation
+import Glibc
+import Paths
+import Rules
+
+/// `--rules`, for the commands that only look at rules.
+struct RulesInput: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("The directory of the rule files.", valueName: "dir"),
+    completion: .directory)
+  var rules = "rules"
+
+  /// - Throws: exit 66 if there is no such directory, 65 if a file has a mistake; the reports went to standard error.
+  func load() throws -> RuleSet {
+    let loaded = RuleSet.load(directory: rules)
+    if !loaded.problems.isEmpty {
+      let report = loaded.rendered(color: isColorful(STDERR_FILENO))
+      printToStandardError(report)
+    }
+    if loaded.problems.contains(where: { $0.code == "no-directory" }) { throw ExitCode(EX_NOINPUT) }
+    guard loaded.isClean else { throw ExitCode(EX_DATAERR) }
+    return loaded.rules
+  }
+}
+
+/// Whether what is written to a descriptor may hold colours.
+///
+/// - SeeAlso: https://no-color.org: any value but an empty one turns them off.
+func isColorful(_ descriptor: Int32) -> Bool {
+  if let off = getenv("NO_COLOR"), off.pointee != 0 { return false }
+  if let term = getenv("TERM"), String(cString: term) == "dumb" { return false }
+  return isatty(descriptor) == 1
+}
+
+func printToStandardError(_ text: String) {
+  FileHandle.standardError.write(Data(text.utf8))
+}
+
+/// Marks up text for a terminal, or leaves it.
+struct Ink {
+  let isOn: Bool
+
+  /// For standard output.
+  static var standardOutput: Ink { Ink(isOn: isColorful(STDOUT_FILENO)) }
+
+  func good(_ text: String) -> String { marked("32", text) }
+  func bad(_ text: String) -> String { marked("31", text) }
+  func warning(_ text: String) -> String { marked("33", text) }
+  func faint(_ text: String) -> String { marked("2", text) }
+  func strong(_ text: String) -> String { marked("1", text) }
+
+  private func marked(_ code: String, _ text: String) -> String {
+    isOn ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
+  }
+}

@@ -1,0 +1,92 @@
+import ReadModel
+import Synchronization
+
+/// An engine of fixed answers that notes what it was asked.
+final class FakeEngine: EngineView {
+  struct Asked: Hashable, Sendable {
+    var queries: [JobQuery] = []
+    var cancelled: [String] = []
+    var whys: [String?] = []
+    var by: [String] = []
+    var paths: [ExactText] = []
+  }
+
+  struct Broken: Error, CustomStringConvertible {
+    let description = "the journal does not answer"
+  }
+
+  static let running = job("01990000-0000-7000-8000-00000000aaaa", .staging)
+  static let ended = job("01990000-0000-7000-8000-00000000bbbb", .done)
+
+  private let log = Mutex(Asked())
+  let broken: Bool
+
+  init(broken: Bool = false) { self.broken = broken }
+
+  var asked: Asked { log.withLock { $0 } }
+
+  func jobs(_ query: JobQuery) async throws -> [JobView] {
+    if broken { throw Broken() }
+    log.withLock { $0.queries.append(query) }
+    return [Self.ended, Self.running]
+  }
+
+  func job(_ id: String) async throws -> JobDetailView? {
+    [Self.running, Self.ended].first { $0.id == id }.map {
+      JobDetailView(
+        job: $0, map: [PlannedPair(source: "/drop/a", destination: "/shows/a")],
+        history: [HistoryView(at: $0.created, state: .waiting, message: "first frame seen")])
+    }
+  }
+
+  func ids(matching part: String) async throws -> [String] {
+    [Self.running, Self.ended].map(\.id).filter { $0.hasPrefix(part) || $0.hasSuffix(part) }
+  }
+
+  func cancel(job: String, why: String?, by: String) async throws -> CancelAnswer {
+    log.withLock {
+      $0.cancelled.append(job)
+      $0.whys.append(why)
+      $0.by.append(by)
+    }
+    return switch job {
+    case Self.running.id: .accepted(Self.running)
+    case Self.ended.id: .tooLate(Self.ended, "it was published at 09:15")
+    default: .unknown
+    }
+  }
+
+  func cancel(path: ExactText, why: String?, by: String) async throws -> [JobView] {
+    log.withLock {
+      $0.paths.append(path)
+      $0.whys.append(why)
+      $0.by.append(by)
+    }
+    return [Self.running]
+  }
+
+  func arrivals() async throws -> [ArrivalView] {
+    [
+      ArrivalView(
+        hotFolder: "renders",
+        source: SequenceView(directory: "/drop", pattern: "a.@.exr", frames: "1-3"), files: 3,
+        bytes: 12,
+        reason: ReasonView(
+          code: .unmatched, message: "no rule takes it", at: Timestamp(milliseconds: 0)))
+    ]
+  }
+
+  func health() async throws -> HealthView {
+    HealthView(
+      ok: true, version: "0.1.0", pid: 1, started: Timestamp(milliseconds: 0), hotFolders: [],
+      jobs: ["done": 1], problems: [])
+  }
+
+  private static func job(_ id: String, _ state: JobState) -> JobView {
+    let place = SequenceView(directory: "/drop", pattern: "a.@.exr", frames: "1-3")
+    return JobView(
+      id: id, state: state, rule: "renders", hotFolder: "renders", source: place,
+      destination: place, frames: FramesView(expected: 3), bytes: BytesView(expected: 12),
+      created: Timestamp(milliseconds: 0), members: [])
+  }
+}
