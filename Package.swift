@@ -33,6 +33,7 @@ let package = Package(
   name: "hotplate",
   products: [
     .executable(name: "hotplate", targets: ["hotplate"]),
+    .executable(name: "hotplate-bench", targets: ["hotplate-bench"]),
   ],
   dependencies: [
     // Rule files, with the line and column of every key and value.
@@ -88,6 +89,7 @@ let package = Package(
         "Sequences",
         "Transfer", argumentParser, logging, services, yams,
       ]),
+    program("hotplate-bench", ["Files", "Paths", "Sequences", "Transfer", argumentParser]),
     tests(
       "SequencesTests", ["Paths", "Sequences"],
       resources: [.copy("slots.json"), .copy("sequences.json")]),

@@ -1,0 +1,84 @@
+import ArgumentParser
+
+/// Measures what Hotplate promises about speed, each against its peer in the same run, and prints ratios.
+@main
+struct BenchCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "hotplate-bench",
+    abstract: "Measure Hotplate against its peers, side by side in one run.",
+    discussion: """
+      Build it with `swift build -c release`; a debug build measures nothing.
+      Example: hotplate-bench copy --dir /mnt/fast --rounds 5
+      """,
+    subcommands: [CopyCommand.self, NamesCommand.self, CancelCommand.self])
+}
+
+struct CopyCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "copy",
+    abstract: "Stage, hash and publish frames, against cp, rsync and cp with xxhsum.",
+    discussion: """
+      Many frames need much memory at once: where a virtual machine gets it from its host first, that is what is measured.
+      Example: hotplate-bench copy --dir /mnt/fast --frames 100
+      """)
+
+  @OptionGroup var place: Place
+  @Option(help: "How often each is run, in turns.")
+  var rounds = 7
+  @Option(help: "How many frames.")
+  var frames = 25
+  @Option(help: "Bytes of each frame.")
+  var bytes = 12_000_000
+  @OptionGroup var printing: Printing
+
+  func run() async throws {
+    let rows = try await place.withScratch { scratch in
+      try await CopyBenchmark(
+        scratch: scratch, workers: place.workers, rounds: rounds, frames: frames, bytes: bytes
+      ).run()
+    }
+    try printing.show(rows)
+  }
+}
+
+struct NamesCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "names",
+    abstract: "Find the sequences among a million shuffled names, against Python's fileseq.",
+    discussion: "Example: hotplate-bench names --json")
+
+  @OptionGroup var printing: Printing
+
+  func run() throws { try printing.show(try NamesBenchmark().run()) }
+}
+
+struct CancelCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cancel",
+    abstract: "Stop copies half-way: how long until the last byte, and until no trace is left.",
+    discussion: "Example: hotplate-bench cancel --rounds 100")
+
+  @OptionGroup var place: Place
+  @Option(help: "How many copies of each kind are cancelled.")
+  var rounds = 40
+  @OptionGroup var printing: Printing
+
+  func run() async throws {
+    let rows = try await place.withScratch { scratch in
+      let benchmark = CancelBenchmark(scratch: scratch, workers: place.workers, rounds: rounds)
+      return try await benchmark.run("1 × 2 GB", frames: 1, bytes: 2_000_000_000)
+        + benchmark.run("40 × 50 MB", frames: 40, bytes: 50_000_000)
+        + benchmark.run("1,000 × 2 MB", frames: 1000, bytes: 2_000_000)
+    }
+    try printing.show(rows)
+  }
+}
+
+struct Printing: ParsableArguments {
+  @Flag(help: "Print the rows as JSON.")
+  var json = false
+
+  func show(_ rows: [BenchmarkRow]) throws {
+    print(json ? try rows.json() : rows.table(), terminator: "")
+  }
+}
