@@ -90,6 +90,7 @@ let package = Package(
         "Transfer", argumentParser, logging, services, yams,
       ]),
     program("hotplate-bench", ["Files", "Paths", "Sequences", "Transfer", argumentParser]),
+    module("TestSupport", ["CXXHash", "Files", "Paths"]),
     tests(
       "SequencesTests", ["Paths", "Sequences"],
       resources: [.copy("slots.json"), .copy("sequences.json")]),
@@ -110,5 +111,7 @@ let package = Package(
     tests("SeqCommandTests", ["hotplate", "Paths", "Sequences"]),
     tests("CommandTests", ["ReadModel", "hotplate", argumentParser]),
     tests("RulesCommandTests", ["Files", "Paths", "ReadModel", "Rules", "hotplate"]),
+    tests("TestSupportTests", ["Files", "Paths", "TestSupport"]),
+    tests("EndToEndTests", ["Files", "Paths", "TestSupport", "hotplate"]),
   ]
 )

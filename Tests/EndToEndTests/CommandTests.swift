@@ -1,0 +1,159 @@
+import Files
+import Foundation
+import Paths
+import TestSupport
+import Testing
+
+extension Promises {
+  @Test("ingest takes what lies there, ends by itself, and does nothing the second time")
+  func ingest() async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      try tree.shell(
+        "cp", "-r", "--", try tree.make("sh010", frames: 10, bytes: 100_000), tree.drop)
+      var last: TreeDigest?
+      for _ in 1...2 {
+        let outcome = try tree.hotplate(
+          "ingest", "--in", tree.drop, "--to", tree.destination, "--rules", tree.rules, "--state",
+          tree.state)
+        #expect(outcome.status == 0, "\(outcome.err)")
+        #expect(outcome.out.isEmpty || !outcome.out.contains("\u{1B}"))
+        let now = try TreeDigest(of: tree.destination)
+        #expect(now.contents == tree.expectedContents("sh010", frames: 10, bytes: 100_000))
+        if let last { #expect(now == last) }
+        last = now
+      }
+    }
+  }
+
+  @Test("plan says what would happen and touches nothing")
+  func plan() async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      try tree.shell("cp", "-r", "--", try tree.make("sh010", frames: 3, bytes: 100), tree.drop)
+      let before = try TreeDigest(of: folder.path)
+      let outcome = try tree.hotplate(
+        "plan", tree.drop, "--rules", tree.rules, "--to", tree.destination, "--json")
+      #expect(outcome.status == 0, "\(outcome.err)")
+      #expect(try TreeDigest(of: folder.path).difference(from: before) == [])
+
+      let plan = try JSONDecoder().decode(PlanView.self, from: Data(outcome.out.utf8))
+      let sequence = try #require(plan.sequences.first)
+      #expect(plan.sequences.count == 1)
+      #expect(sequence.rule == "renders")
+      #expect(sequence.destination?.frames == "1001-1003")
+      #expect(sequence.map.count == 3)
+      #expect(sequence.map.first?.last?.hasSuffix("shots/sh010/v001/sh010_v001.1001.exr") == true)
+    }
+  }
+
+  @Test("check passes rules whose examples come out, and names the example that does not")
+  func check() async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      let good = try tree.hotplate("check", tree.rules)
+      #expect(good.status == 0, "\(good.out)\(good.err)")
+      try rules().replacingOccurrences(of: "[1001-1003]", with: "[1001-1004]")
+        .write(toFile: "\(tree.rules)/10-test.yaml", atomically: true, encoding: .utf8)
+      let bad = try tree.hotplate("check", tree.rules)
+      #expect(bad.status == 1)
+      #expect((bad.out + bad.err).contains("10-test.yaml:11:"))
+    }
+  }
+
+  @Test("seq names sequences as the interface says")
+  func seq() async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      for name in ["a.0998.exr", "a.0999.exr", "a.1001.exr", "b.9.exr", "b.10.exr", "c.txt"] {
+        try FrameFactory.write(seed: 1, bytes: 10, to: "\(tree.drop)/\(name)")
+      }
+      let outcome = try tree.hotplate("seq", tree.drop, "--json")
+      #expect(outcome.status == 0)
+      let found = try JSONDecoder().decode([SequenceView].self, from: Data(outcome.out.utf8))
+      #expect(found.map(\.pattern) == ["a.#.exr", "b.@.exr"])
+      #expect(found.map(\.frames) == ["998-999,1001", "9-10"])
+      #expect(found.map(\.padding) == [4, 1])
+      #expect(found.first?.missing == "1000")
+    }
+  }
+
+  @Test("a second daemon on the same hot folder ends with exit 75 and names the first")
+  func secondDaemon() async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      let first = try tree.start()
+      let second = try tree.launch()
+      #expect(try second.waitForExit() == 75)
+      #expect(first.isRunning)
+      // The same folder under another state directory: the lock is on the folder itself.
+      let third = try Daemon(
+        arguments: [
+          "watch", "--in", tree.drop, "--to", tree.destination, "--rules", tree.rules, "--state",
+          "\(folder.path)/other",
+        ], state: "\(folder.path)/other")
+      #expect(try third.waitForExit() == 75)
+      #expect(third.errors.contains("process "))
+      try tree.passThrough(first)
+    }
+  }
+
+  @Test("without a daemon, jobs still tells what was done, and cancel ends with exit 69")
+  func withoutDaemon() async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      let daemon = try tree.start()
+      let job = try tree.passThrough(daemon)
+      #expect(try daemon.terminate() == 0)
+      #expect(try daemon.jobs().map(\.id) == [job.id])
+      #expect(try daemon.hotplate(["cancel", job.id]).status == 69)
+    }
+  }
+
+  @Test(
+    "every command explains itself with an example",
+    arguments: [
+      "watch", "ingest", "plan", "explain", "check", "seq", "jobs", "show", "cancel", "arrivals",
+    ])
+  func help(of command: String) async throws {
+    try await onOwnThread {
+      let outcome = try Command.run([try Daemon.program, command, "--help"])
+      #expect(outcome.status == 0)
+      #expect(outcome.out.contains("hotplate \(command)"))
+      #expect(outcome.out.localizedCaseInsensitiveContains("example"))
+    }
+  }
+
+  @Test("the rules that come with Hotplate pass their own examples")
+  func shippedRules() async throws {
+    try await onOwnThread {
+      // Tests/EndToEndTests/CommandTests.swift → the top.
+      let top = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().path
+      let outcome = try Command.run([try Daemon.program, "check", "\(top)/rules"])
+      #expect(outcome.status == 0, "\(outcome.out)\(outcome.err)")
+    }
+  }
+}
+
+extension HotFolderTree {
+  fileprivate func hotplate(_ words: String...) throws -> Command.Outcome {
+    try Command.run([try Daemon.program] + words)
+  }
+}
+
+private struct PlanView: Decodable {
+  struct Entry: Decodable {
+    let rule: String?
+    let destination: JobView.Place?
+    let map: [[String]]
+  }
+  let sequences: [Entry]
+}
+
+private struct SequenceView: Decodable {
+  let pattern: String
+  let frames: String?
+  let missing: String?
+  let padding: Int?
+}
