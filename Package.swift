@@ -59,6 +59,7 @@ let package = Package(
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .target(name: "CLinux"),
+
     module("Paths"),
     module("Files", ["CLinux", "Paths"]),
     module("Sequences", ["Paths"]),
@@ -91,6 +92,7 @@ let package = Package(
       ]),
     program("hotplate-bench", ["Files", "Paths", "Sequences", "Transfer", argumentParser]),
     module("TestSupport", ["CXXHash", "Files", "Paths"]),
+
     tests(
       "SequencesTests", ["Paths", "Sequences"],
       resources: [.copy("slots.json"), .copy("sequences.json")]),
