@@ -199,7 +199,7 @@ extension Loop {
   }
 
   /// A rename whose second half did not come within the grace, or cannot come any more.
-  func leftTheTree(_ move: PendingMove) {
+  func leftTheTree(_ move: PendingMove, nameIsTaken: Bool = false) {
     let from = place(from: move)
     if move.isDirectory {
       if let node = move.node, tree.isAlive(node), tree[node].standing == .detached {
@@ -211,7 +211,7 @@ extension Loop {
     } else {
       emit(.fileMoved(from: from, to: nil), move.owner)
     }
-    tellAgain(move.from, from, move.owner)
+    if !nameIsTaken { tellAgain(move.from, from, move.owner) }
   }
 
   /// A name was told as gone. Something may stand there all the same: the other half of a swap, or something new that a walk
@@ -232,7 +232,9 @@ extension Loop {
   /// Something new has this name. Both halves of a rename are told before anything else in its directory, so a first half
   /// that still waits will stay alone, and must be told before the new one.
   func tookThePlace(_ entry: Entry) {
-    if let move = moves.take(from: entry) { leftTheTree(move) }
+    guard let move = moves.take(from: entry) else { return }
+    leftTheTree(move, nameIsTaken: true)
+    if let standing = tree.child(entry.name, of: entry.parent) { rescan(standing, .replaced) }
   }
 
   /// What was renamed out of a directory that is gone will not turn up: the second half is told before the directory can go.

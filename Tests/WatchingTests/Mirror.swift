@@ -1,4 +1,5 @@
 import Files
+import Foundation
 import Paths
 import Synchronization
 
@@ -26,13 +27,37 @@ final class Mirror: Sendable {
   var events: [WatchEvent] { state.withLock { $0.events } }
   var largestBatch: Int { state.withLock { $0.largestBatch } }
 
+  /// While closed, the watch thread is held at its next delivery: the tree changes, and it falls behind.
+  let gate = Gate()
+
   func forgetEvents() { state.withLock { $0.events = [] } }
 
   func deliver(_ events: [WatchEvent]) {
+    gate.pass()
     state.withLock { state in
       state.largestBatch = max(state.largestBatch, events.count)
       state.events += events
       for event in events { state.apply(event) }
+    }
+  }
+}
+
+final class Gate: Sendable {
+  private let condition = NSCondition()
+  private let isClosed = Mutex(false)
+
+  func close() { isClosed.withLock { $0 = true } }
+
+  func open() {
+    condition.withLock {
+      isClosed.withLock { $0 = false }
+      condition.broadcast()
+    }
+  }
+
+  func pass() {
+    condition.withLock {
+      while isClosed.withLock({ $0 }) { condition.wait() }
     }
   }
 }

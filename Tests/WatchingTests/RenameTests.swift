@@ -106,6 +106,28 @@ extension WatcherTests {
     }
   }
 
+  @Test func `a departure is told before what takes the name`() async throws {
+    try await withHotFolder { folder in
+      try folder.root.makeDirectory("a")
+      try folder.root.touch("f")
+      try await folder.watch()
+      folder.mirror.forgetEvents()
+      try folder.parent.move("root/a", to: "out")
+      try folder.root.makeDirectory("a")
+      try folder.parent.move("root/f", to: "f")
+      try folder.root.touch("f")
+      try await folder.expectTold()
+      let told = folder.mirror.events.filter {
+        $0 != .leaving(place("a")) && $0 != .leaving(place("f"))
+      }
+      #expect(
+        Array(told.prefix(4)) == [
+          .directoryMoved(from: place("a"), to: nil), .directoryAppeared(place("a")),
+          .fileMoved(from: place("f"), to: nil), .file(place("f"), .created),
+        ])
+    }
+  }
+
   @Test func `a directory moved from one root to another is told with both places`() async throws {
     try await withHotFolder { folder in
       try folder.root.makeDirectories("a/b")

@@ -130,17 +130,24 @@ import Testing
   {
     try await withHotFolder { folder in
       try await folder.watch()
-      // Enough for a listing in several pieces.
-      try folder.parent.makeDirectory("full")
-      for i in 0..<1000 { try folder.parent.touch(RelativePath("full/f\(i)")!) }
-      try folder.parent.touch("full" / name)
-      try folder.parent.move("full", to: "root/full")
-      try await folder.expectTold()
-      let inside = folder.mirror.events.compactMap { event -> Place? in
-        guard case .file(let place, .found) = event else { return nil }
-        return place
+      // Short, and enough for a listing in several pieces; made first and last, as file systems list in either order.
+      for count in [10, 1000] {
+        for isFirst in [true, false] {
+          folder.mirror.forgetEvents()
+          try folder.parent.makeDirectory("full")
+          if isFirst { try folder.parent.touch("full" / name) }
+          for i in 0..<count { try folder.parent.touch(RelativePath("full/f\(i)")!) }
+          if !isFirst { try folder.parent.touch("full" / name) }
+          let new = RelativePath("\(isFirst)\(count)")!
+          try folder.parent.move("full", to: "root" / new)
+          try await folder.expectTold()
+          let inside = folder.mirror.events.compactMap { event -> Place? in
+            guard case .file(let place, .found) = event else { return nil }
+            return place
+          }
+          #expect(inside.first == place(new / name))
+        }
       }
-      #expect(inside.first == place("full" / name))
     }
   }
 
