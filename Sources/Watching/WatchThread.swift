@@ -27,7 +27,6 @@ final class WatchThread: Sendable {
       throw .system(SystemError("eventfd", "the watch thread's doorbell"))
     }
     let thread = Thread { [self] in run() }
-    thread.name = "hotplate-watch"
     thread.start()
   }
 
@@ -39,6 +38,7 @@ final class WatchThread: Sendable {
   }
 
   private func run() {
+    Thread.current.name = "hotplate-watch"
     // Signals are for the threads that wait for them; here they would only interrupt the library's calls.
     var signals = sigset_t()
     sigfillset(&signals)
