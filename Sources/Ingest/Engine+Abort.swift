@@ -102,8 +102,11 @@ extension Engine {
 final class ReceiptWriter: Sendable {
   private let journal: Journal
   private let id: JobID
-  private let tasks = Mutex<[Task<Void, any Error>]>([])
-  private let written = Mutex<[Receipt]>([])
+  private struct State {
+    var last: Task<Void, any Error>?
+    var written: [Receipt] = []
+  }
+  private let state = Mutex(State())
 
   init(journal: Journal, id: JobID) {
     self.journal = journal
@@ -112,16 +115,25 @@ final class ReceiptWriter: Sendable {
 
   func write(_ receipts: [Receipt]) {
     let (journal, id) = (journal, id)
-    let task = Task {
-      try await journal.record(receipts: try receipts.map { try $0.record }, of: id)
+    state.withLock { state in
+      state.written += receipts
+      // A job that is interrupted shows how far it came.
+      let progress = JobProgress(
+        stagedFrames: state.written.count, doneBytes: state.written.reduce(0) { $0 + $1.bytes },
+        publishedFrames: 0)
+      let previous = state.last
+      state.last = Task {
+        try await previous?.value
+        try await journal.record(
+          receipts: try receipts.map { try $0.record }, of: id, progress: progress)
+      }
     }
-    tasks.withLock { $0.append(task) }
-    written.withLock { $0 += receipts }
   }
 
   /// - Returns: all that was written.
   func finish() async throws -> [Receipt] {
-    for task in tasks.withLock({ $0 }) { try await task.value }
-    return written.withLock { $0 }
+    let (last, written) = state.withLock { ($0.last, $0.written) }
+    try await last?.value
+    return written
   }
 }

@@ -70,15 +70,14 @@ extension Engine {
     do {
       try await journal.insert(
         try job.record(hotFolder: configuration.hotFolders[job.hotFolder]),
-        frames: job.frameRecords,
-        claims: job.claims)
+        frames: job.frameRecords, claims: job.claims, at: Date())
       inserted.insert(job.id)
       log.info("queued", metadata: metadata(job))
       inbox.post(.enqueued(job.id))
     } catch JournalError.claimed(let path, let other) {
       var record = try job.record(hotFolder: configuration.hotFolders[job.hotFolder])
       record.state = JobState.held.rawValue
-      try await journal.insert(record, frames: job.frameRecords, claims: [])
+      try await journal.insert(record, frames: job.frameRecords, claims: [], at: Date())
       inserted.insert(job.id)
       withoutClaims.insert(job.id)
       inbox.post(.claimed(job.id, by: other, path: path))
@@ -92,8 +91,12 @@ extension Engine {
       return inbox.post(.stagingEnded(job.id, .destinationFull(message)))
     }
     sourcePlaces[job.id] = await inspector.places(of: job)
-    if let message = await unwelcome(job, flag) {
-      return inbox.post(.stagingEnded(job.id, .conflict(message)))
+    do throws(TransferError) {
+      if let message = try await unwelcome(job, flag) {
+        return inbox.post(.stagingEnded(job.id, .conflict(message)))
+      }
+    } catch {
+      return inbox.post(.stagingEnded(job.id, await stagingEnd(error, job)))
     }
     let earlier = receipts[job.id] ?? []
     let writer = ReceiptWriter(journal: journal, id: job.id)
@@ -162,18 +165,16 @@ extension Engine {
   }
 
   /// Under `hold`, frames of the same sequence at the destination that this delivery does not bring.
-  private func unwelcome(_ job: Job, _ stop: StopFlag) async -> String? {
-    guard job.plan.conflict == .hold, let occupant = await inspector.occupant(of: job) else {
+  private func unwelcome(_ job: Job, _ stop: StopFlag) async throws(TransferError) -> String? {
+    guard job.plan.conflict == .hold, let occupant = try await inspector.occupant(of: job) else {
       return nil
     }
     // Nothing new in it: it may be answered as already there.
-    if let standing = try? await transfer.survey(job.plan, stop: stop),
-      standing.count == job.plan.files.count,
-      standing.values.allSatisfy({ if case .identical = $0 { true } else { false } })
-    {
-      return nil
-    }
-    return occupant
+    let standing = try await transfer.survey(job.plan, stop: stop)
+    let isAllThere =
+      standing.count == job.plan.files.count
+      && standing.values.allSatisfy { if case .identical = $0 { true } else { false } }
+    return isAllThere ? nil : occupant
   }
 
   private func stagingEnd(_ error: TransferError, _ job: Job) async -> StagingEnd {
@@ -348,7 +349,7 @@ extension Engine {
       reason: reason.data,
       expectedFrames: waiting.names.count, expectedBytes: 0, created: waiting.firstSeen.wall,
       ended: Date())
-    try await journal.insert(record, frames: [], claims: [])
+    try await journal.insert(record, frames: [], claims: [], at: Date())
     guard reason.code == .user else { return }
     let looks = try await inspector.look(at: waiting.names, in: waiting.directory).looks
     try await journal.add(

@@ -128,29 +128,44 @@ struct Inspector: Sendable {
   /// A frame that already stands where this job's sequences go and is not of its plan, as a sentence.
   ///
   /// `conflict: hold` speaks of the sequence: frames that come after it was published do not slip in one by one.
-  func occupant(of job: Job) async -> String? {
-    await threads.run {
-      let planned = Set(job.plan.files.map(\.destination))
-      for member in job.members {
-        guard let target = member.target else { continue }
-        for directory in Set(job.plan.files[member.files].map(\.destination.parent)) {
-          // Not there yet, or not to be looked into: staging finds out what that means.
-          guard
-            let opened = try? Descriptor.directory(at: job.plan.destinationRoot).openDirectory(
-              directory),
-            let entries = try? opened.entries()
-          else { continue }
-          let foreign = entries.first {
-            target.holds($0.name) && !planned.contains(directory.appending($0.name))
-          }
-          if let foreign {
-            return
-              "\(directory.appending(foreign.name)) is of the same sequence and already there; frames that come after it are held (`conflict: skip` lets them in)"
-          }
+  ///
+  /// - Throws: `.io` where the destination cannot be looked into: then nobody may say that it is free.
+  func occupant(of job: Job) async throws(TransferError) -> String? {
+    let result: Result<String?, TransferError> = await threads.run {
+      do throws(SystemError) {
+        return .success(try Self.occupant(of: job))
+      } catch {
+        return .failure(.io(error, nil))
+      }
+    }
+    return try result.get()
+  }
+
+  private static func occupant(of job: Job) throws(SystemError) -> String? {
+    let planned = Set(job.plan.files.map(\.destination))
+    for member in job.members {
+      guard let target = member.target else { continue }
+      for directory in Set(job.plan.files[member.files].map(\.destination.parent)) {
+        let entries: [(name: FileName, kind: FileKind)]
+        do throws(SystemError) {
+          entries = try Descriptor.directory(at: job.plan.destinationRoot)
+            .openDirectory(directory).entries()
+        } catch  where error.errno == .notFound || error.errno == .notADirectory {
+          // Not there yet, or something else has its name: staging says which.
+          continue
+        } catch {
+          throw error
+        }
+        let foreign = entries.first {
+          target.holds($0.name) && !planned.contains(directory.appending($0.name))
+        }
+        if let foreign {
+          return
+            "\(directory.appending(foreign.name)) is of the same sequence and already there; frames that come after it are held (`conflict: skip` lets them in)"
         }
       }
-      return nil
     }
+    return nil
   }
 
   /// Why a copy need not be begun, where the destination has less room than it takes.

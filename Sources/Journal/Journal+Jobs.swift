@@ -9,18 +9,19 @@ extension Journal {
   ///   - job: its `number` is ignored.
   ///   - frames: receipts, digests and outcomes are left out; they come with `record` and `markFrames`.
   ///   - claims: the names at the destination; unique among unfinished jobs, and within this one.
+  ///   - at: when it came into this state, for its history; nil for its creation.
   /// - Returns: the row's number.
   /// - Throws: `.claimed` with nothing written.
   @discardableResult
   public func insert(
-    _ job: JobRecord, frames: [FrameRecord], claims: [DestinationClaim]
+    _ job: JobRecord, frames: [FrameRecord], claims: [DestinationClaim], at: Date? = nil
   ) async throws(JournalError) -> Int64 {
     try await write { database in
       try database.insertJob(job)
       let number = database.lastInsertedRowID
       try database.insertFrames(frames, job: number, hotFolder: job.hotFolder)
       try database.take(claims, job: number)
-      try database.appendHistory(job: number, at: job.created, state: job.state, text: nil)
+      try database.appendHistory(job: number, at: at ?? job.created, state: job.state, text: nil)
       return number
     }
   }

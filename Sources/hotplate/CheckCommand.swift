@@ -27,15 +27,18 @@ struct CheckCommand: ParsableCommand {
   func run() throws {
     let loaded = RuleSet.load(directory: rules)
     if json {
-      let text = try JSON.encode(CheckReport(loaded), pretty: isatty(STDOUT_FILENO) == 1)
-      print(String(decoding: text, as: UTF8.self))
+      printJSON(try JSON.encode(CheckReport(loaded), pretty: isatty(STDOUT_FILENO) == 1))
     } else {
       let ink = Ink.standardOutput
-      print(loaded.rendered(color: ink.isOn), terminator: "")
-      print(loaded.isClean ? ink.good(summary(loaded)) : summary(loaded))
+      let report = loaded.rendered(color: ink.isOn).split(
+        separator: "\n", omittingEmptySubsequences: false)
+      printLines(report.dropLast().map(String.init))
+      printLines([loaded.isClean ? ink.good(summary(loaded)) : summary(loaded)])
     }
-    if loaded.problems.contains(where: { $0.code == "no-directory" }) { throw ExitCode(EX_NOINPUT) }
-    if !loaded.isClean { throw ExitCode(1) }
+    if loaded.problems.contains(where: { $0.code == "no-directory" }) {
+      throw CommandStatus.noSuchInput.quietly
+    }
+    if !loaded.isClean { throw CommandStatus.incomplete.quietly }
   }
 
   /// `3 files, 7 rules, 12 examples: no mistakes`

@@ -40,11 +40,10 @@ struct ExplainCommand: ParsableCommand {
     let siblings = try folder.map { try $0.files(beside: asked) } ?? []
     let explanation = rules.explain(asked, among: siblings, hotFolder: folder?.name)
     if json {
-      let text = try JSON.encode(
-        ExplanationReport(explanation), pretty: isatty(STDOUT_FILENO) == 1)
-      print(String(decoding: text, as: UTF8.self))
+      printJSON(
+        try JSON.encode(ExplanationReport(explanation), pretty: isatty(STDOUT_FILENO) == 1))
     } else {
-      for line in lines(explanation, Ink.standardOutput) { print(line) }
+      printLines(lines(explanation, .standardOutput))
     }
   }
 

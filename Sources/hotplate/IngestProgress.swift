@@ -12,6 +12,9 @@ actor IngestProgress {
   private(set) var wasInterrupted = false
   private let start = Timestamp.now
   private let began = ContinuousClock.now
+  /// Until the last byte that was seen to come: a rate that counts what follows would sink while nothing is left to copy.
+  private var copying = Duration.zero
+  private var done = Int64(0)
   private var drawing: Task<Void, Never>?
   private var drawn = false
 
@@ -49,24 +52,26 @@ actor IngestProgress {
     // A bar that cannot read shows what it knew; the engine says itself what is wrong with the journal.
     guard let all = try? await engine.jobs(JobQuery(limit: 100_000)) else { return }
     jobs = all.filter { job in job.ended.map { $0 >= start } ?? true }
+    let bytes = jobs.reduce(Int64(0)) { $0 + $1.bytes.done }
+    if bytes != done { (done, copying) = (bytes, ContinuousClock.now - began) }
   }
 
   private func show() {
     drawn = true
-    let bar = progressLine(jobs, elapsed: ContinuousClock.now - began)
+    let bar = progressLine(jobs, elapsed: copying)
     FileHandle.standardError.write(Data("\r\u{1b}[K\(bar)".utf8))
   }
 }
 
-/// `[########------------]  48% 192/400 frames, 2.3 of 4.8 GB, 410 MB/s, 6 s left`
+/// - Parameter elapsed: until the last byte that came.
+/// - Returns: `[########------------]  48% 192/400 frames, 2.3 of 4.8 GB, 410 MB/s, 6 s left`
 func progressLine(_ jobs: [JobView], elapsed: Duration) -> String {
   let frames = jobs.reduce(0) { $0 + $1.frames.expected }
   let framesDone = jobs.reduce(0) { $0 + max($1.frames.staged, $1.frames.published) }
   let bytes = jobs.reduce(Int64(0)) { $0 + $1.bytes.expected }
   let done = jobs.reduce(Int64(0)) { $0 + $1.bytes.done }
   let part = bytes > 0 ? min(1, Double(done) / Double(bytes)) : 0
-  let seconds = max(elapsed / .seconds(1), 0.001)
-  let rate = Double(done) / seconds
+  let rate = elapsed > .zero ? Double(done) / (elapsed / .seconds(1)) : 0
   let filled = Int(part * 20)
   let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: 20 - filled)
   var line =

@@ -27,8 +27,7 @@ struct InputFolder {
     }
     guard raw >= 0, let resolved = text.withUnsafeBufferPointer({ realpath($0.baseAddress!, nil) })
     else {
-      printToStandardError("hotplate: error: \(SystemError("open", shown(given)))\n")
-      throw ExitCode(EX_NOINPUT)
+      throw Failure(.noSuchInput, "\(SystemError("open", shown(given)))")
     }
     defer { free(resolved) }
     directory = Descriptor(owning: raw, shownPath: shown(given))

@@ -40,13 +40,12 @@ struct PlanCommand: ParsableCommand {
     let listing = FolderListing(of: folder)
     let plan = Plan(of: listing, in: folder, to: target, by: rules)
     if json {
-      let text = try JSON.encode(plan, pretty: isatty(STDOUT_FILENO) == 1)
-      print(String(decoding: text, as: UTF8.self))
+      printJSON(try JSON.encode(plan, pretty: isatty(STDOUT_FILENO) == 1))
     } else {
-      for line in plan.lines(Ink.standardOutput) { print(line) }
+      printLines(plan.lines(.standardOutput))
     }
-    for failure in listing.failures { printToStandardError("hotplate: error: \(failure)\n") }
-    if !listing.failures.isEmpty { throw ExitCode(1) }
+    for failure in listing.failures { printError("hotplate: error: \(failure)\n") }
+    if !listing.failures.isEmpty { throw CommandStatus.incomplete.quietly }
   }
 }
 

@@ -15,26 +15,19 @@ struct RulesInput: ParsableArguments {
   func load() throws -> RuleSet {
     let loaded = RuleSet.load(directory: rules)
     if !loaded.problems.isEmpty {
-      let report = loaded.rendered(color: isColorful(STDERR_FILENO))
-      printToStandardError(report)
+      printError(loaded.rendered(color: isColorful(STDERR_FILENO)))
     }
-    if loaded.problems.contains(where: { $0.code == "no-directory" }) { throw ExitCode(EX_NOINPUT) }
-    guard loaded.isClean else { throw ExitCode(EX_DATAERR) }
+    if loaded.problems.contains(where: { $0.code == "no-directory" }) {
+      throw CommandStatus.noSuchInput.quietly
+    }
+    guard loaded.isClean else { throw CommandStatus.badConfiguration.quietly }
     return loaded.rules
   }
 }
 
 /// Whether what is written to a descriptor may hold colours.
-///
-/// - SeeAlso: https://no-color.org: any value but an empty one turns them off.
 func isColorful(_ descriptor: Int32) -> Bool {
-  if let off = getenv("NO_COLOR"), off.pointee != 0 { return false }
-  if let term = getenv("TERM"), String(cString: term) == "dumb" { return false }
-  return isatty(descriptor) == 1
-}
-
-func printToStandardError(_ text: String) {
-  FileHandle.standardError.write(Data(text.utf8))
+  isatty(descriptor) == 1 && Terminal.wantsColor { getenv($0).map { String(cString: $0) } }
 }
 
 /// Marks up text for a terminal, or leaves it.

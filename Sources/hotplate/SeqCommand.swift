@@ -62,20 +62,19 @@ struct SeqCommand: ParsableCommand {
     if search.rows.isEmpty, search.singlesLeftOut > 0 {
       let files =
         search.singlesLeftOut == 1 ? "1 single file" : "\(search.singlesLeftOut) single files"
-      complain("no sequences, \(files) (--all lists them)")
+      printError("no sequences, \(files) (--all lists them)\n")
     }
-    if inputsMissing > 0 { throw ExitCode(EX_NOINPUT) }
-    if !search.failures.isEmpty { throw ExitCode(1) }
+    if inputsMissing > 0 { throw CommandStatus.noSuchInput.quietly }
+    if !search.failures.isEmpty { throw CommandStatus.incomplete.quietly }
   }
 
   private func show(_ rows: [SeqRow]) throws {
     if json {
-      let text = try JSON.encode(rows, pretty: isatty(STDOUT_FILENO) == 1)
-      print(String(decoding: text, as: UTF8.self))
-      return
+      return printJSON(try JSON.encode(rows, pretty: isatty(STDOUT_FILENO) == 1))
     }
     let lines = rows.map(\.columns)
     let widths = (0..<4).map { column in lines.map { $0[column].count }.max() ?? 0 }
+    var table: [String] = []
     for line in lines {
       var text = ""
       for (column, cell) in line.enumerated() {
@@ -85,15 +84,16 @@ struct SeqCommand: ParsableCommand {
         text += "  "
       }
       while text.last == " " { text.removeLast() }
-      print(text)
+      table.append(text)
     }
+    printLines(table)
   }
 }
 
 private let standardInput = [UInt8(ascii: "-")]
 
 private func complain(_ message: String) {
-  FileHandle.standardError.write(Data("hotplate seq: \(message)\n".utf8))
+  printError("hotplate: error: \(message)\n")
 }
 
 private func readStandardInput() throws(SystemError) -> [UInt8] {

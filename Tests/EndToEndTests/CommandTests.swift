@@ -78,6 +78,25 @@ extension Promises {
     }
   }
 
+  @Test(
+    "an answer that does not fit on the disk ends its command with exit 73, never with half of it")
+  func fullDisk() async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      for frame in 1...3 {
+        try FrameFactory.write(seed: 1, bytes: 10, to: "\(tree.drop)/a.\(frame).exr")
+      }
+      for words in [
+        ["seq", tree.drop], ["check", tree.rules], ["plan", tree.drop, "--rules", tree.rules],
+      ] {
+        let outcome = try Command.run(
+          ["sh", "-c", "exec \"$0\" \"$@\" > /dev/full", try Daemon.program] + words)
+        #expect(outcome.status == 73, "\(words)")
+        #expect(outcome.err.contains("No space left"), "\(words)")
+      }
+    }
+  }
+
   @Test("a second daemon on the same hot folder ends with exit 75 and names the first")
   func secondDaemon() async throws {
     try await inTemporaryFolder { folder in

@@ -60,12 +60,21 @@ private func write(_ text: String, to descriptor: Int32) {
 }
 
 /// Unbuffered, so that the two outputs keep their order on a terminal. A reader that left ends us by SIGPIPE.
+///
+/// A full disk ends the command: half an answer that says "done" would be believed.
 private func write(_ bytes: [UInt8], to descriptor: Int32) {
   var rest = bytes[...]
   while !rest.isEmpty {
     let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
     if written < 0 && errno == EINTR { continue }
-    guard written > 0 else { return }
+    guard written > 0 else {
+      // There is nowhere left to say it, if it was standard error.
+      if descriptor == STDERR_FILENO { return }
+      Failure(
+        .cannotWrite, "standard output cannot be written: \(String(cString: strerror(errno)))"
+      )
+      .printAndExit()
+    }
     rest = rest.dropFirst(written)
   }
 }
