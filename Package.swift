@@ -22,6 +22,7 @@ func tests(
 
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
@@ -42,6 +43,8 @@ let package = Package(
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     // The command line.
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    // MD5, SHA-1 and SHA-256, as vendors' manifests have them.
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     // Logs to standard error.
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     // The heap of deadlines.
@@ -66,6 +69,7 @@ let package = Package(
     module("Rules", ["CPCRE2", "Paths", "Sequences", yams]),
     module("Watching", ["CInotifyTools", "CLinux", "Files", "Paths"]),
     module("Transfer", ["CLinux", "CXXHash", "Files", "Paths"]),
+    module("Manifests", ["CXXHash", "Files", "Paths", crypto]),
     module("Journal", ["CLinux", "Paths", grdb]),
     module("ReadModel"),
     module(
@@ -99,6 +103,9 @@ let package = Package(
     tests("RulesTests", ["Paths", "Rules", "Sequences", yams], resources: [.copy("Golden")]),
     tests("WatchingTests", ["CLinux", "Files", "Paths", "Watching"]),
     tests("TransferTests", ["CLinux", "Files", "Paths", "Transfer"]),
+    tests(
+      "ManifestsTests", ["Files", "Manifests", "Paths", "TestSupport", yams],
+      resources: [.copy("Golden")]),
     tests("JournalTests", ["Journal", "Paths", grdb]),
     tests("ReadModelTests", ["ReadModel"], resources: [.copy("Golden")]),
     tests(
