@@ -199,6 +199,7 @@ extension Engine {
       .foreignStaging, .stagingLost:
       return .failed(.destination, "\(error)")
     case .sourceRoot: return .offline("\(error)")
+    case .cannot, .readbackDiffers: return .failed(.destination, "\(error)")
     case .io: return .failed(.io, "\(error)")
     }
   }

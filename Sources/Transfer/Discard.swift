@@ -1,7 +1,7 @@
 import Files
 import Paths
 
-/// What ``Transfer/discard(_:evenOnlyCopies:)`` found and did.
+/// What ``Transfer/discard(_:evenOnlyCopies:replacedBy:)`` found and did.
 public enum Discarded: Hashable, Sendable {
   /// There was no staging.
   case nothing
@@ -17,11 +17,14 @@ extension Transfer {
   /// A whole staged file may be the only copy left: where the source is gone and the final name is not the staged file,
   /// it stays.
   ///
-  /// - Parameter evenOnlyCopies: for a cancel before the commit, where only its owner can have removed a source.
+  /// - Parameters:
+  ///   - evenOnlyCopies: for a cancel before the commit, where only its owner can have removed a source.
+  ///   - receipts: once a `conflict: replace` is published and over with; the files that it replaced go with the rest.
+  ///     Without them, what has been taken from a final name is kept.
   /// - Throws: `.destinationMissing`, `.foreignStaging`, `.io`; call it again.
-  public func discard(_ plan: TransferPlan, evenOnlyCopies: Bool = false)
-    async throws(TransferError) -> Discarded
-  {
+  public func discard(
+    _ plan: TransferPlan, evenOnlyCopies: Bool = false, replacedBy receipts: [Receipt] = []
+  ) async throws(TransferError) -> Discarded {
     let found = try await filing.perform { _ throws(TransferError) in
       try Discarding(plan, evenOnlyCopies)
     }

@@ -99,6 +99,6 @@ extension Receipt {
   fileprivate func nowDurable() -> Receipt {
     Receipt(
       index: index, digest: digest, inode: inode, birth: birth, source: source, bytes: bytes,
-      bootID: bootID, mount: mount, durable: true, method: method)
+      bootID: bootID, mount: mount, durable: true, method: method, replaces: replaces)
   }
 }

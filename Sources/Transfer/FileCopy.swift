@@ -26,9 +26,14 @@ struct FileCopy: Sendable {
   func stage(_ index: Int, in directory: Descriptor, _ workspace: Workspace) throws(TransferError)
     -> Receipt
   {
+    guard plan.actions.contains(.copy) || plan.isMove else {
+      throw .cannot(
+        index, plan.actions[plan.actions.count - 1],
+        SystemError("transfer", "\(plan.files[index].source)", errno: .unsupported))
+    }
     let source = try OpenSource(plan, index, in: roots.source)
     let name = RelativePath.root.appending(plan.files[index].destination.name!)
-    if plan.action == .move, granted.link.load(ordering: .relaxed),
+    if plan.isMove, granted.link.load(ordering: .relaxed),
       let receipt = try link(source, name, directory, workspace)
     {
       return receipt

@@ -25,9 +25,9 @@ struct OpenSource {
       throw .source(error, index)
     }
     guard status.kind == .file else { throw .sourceNotAFile(index, status.kind) }
-    // A move links its sources and takes links back, which changes their ctime; its digest tells the bytes.
+    // Linking and taking links back changes the source's ctime.
     let same =
-      plan.action == .move
+      plan.mayLink
       ? status.snapshot.isSameContent(as: planned.snapshot) : status.snapshot == planned.snapshot
     guard same else { throw .sourceChanged(index) }
   }

@@ -4,14 +4,18 @@ import Files
 public struct Receipt: Codable, Hashable, Sendable {
   /// How the bytes came to lie in staging.
   public enum Method: String, Codable, Sendable {
-    case clone, copy, link
+    case clone, copy
+    /// The source itself under a second name.
+    case link
+    /// The source's absolute path.
+    case symlink
     /// Nothing was staged: the destination held the same bytes already.
     case present
   }
 
   /// Into the plan's files.
   public let index: Int
-  /// Nil only under `verify: none`, for a file that was cloned.
+  /// Nil for a symlink, and under `verify: none` for what was cloned or linked.
   public let digest: Digest?
   /// The staged file, which becomes the published one; with `present`, the file that was there.
   public let inode: UInt64
@@ -19,7 +23,7 @@ public struct Receipt: Codable, Hashable, Sendable {
   public let birth: Int64
   /// The source as it was when its last byte had been read; after a link, with the link's ctime.
   public let source: Snapshot
-  /// The logical size.
+  /// The logical size; of a symlink, that of the path it holds.
   public let bytes: Int
   public let bootID: String
   /// Of the destination root.
@@ -27,10 +31,12 @@ public struct Receipt: Codable, Hashable, Sendable {
   /// Whether the staged bytes survive a power cut. If not, the receipt is void after another boot.
   public let durable: Bool
   public let method: Method
+  /// Under `conflict: replace`, the only file that may be taken from the final name to make room for this one.
+  public let replaces: Snapshot?
 
   public init(
     index: Int, digest: Digest?, inode: UInt64, birth: Int64, source: Snapshot, bytes: Int,
-    bootID: String, mount: MountIdentity, durable: Bool, method: Method
+    bootID: String, mount: MountIdentity, durable: Bool, method: Method, replaces: Snapshot? = nil
   ) {
     self.index = index
     self.digest = digest
@@ -42,13 +48,22 @@ public struct Receipt: Codable, Hashable, Sendable {
     self.mount = mount
     self.durable = durable
     self.method = method
+    self.replaces = replaces
   }
 }
 
 extension Receipt {
+  private func isOurKind(_ kind: FileKind) -> Bool {
+    switch method {
+    case .clone, .copy, .link: kind == .file
+    case .symlink: kind == .symlink
+    case .present: kind == .file || kind == .symlink
+    }
+  }
+
   /// Whether `status` is the staged file itself.
   func names(_ status: Status) -> Bool {
-    status.kind == .file && status.snapshot.inode == inode && status.snapshot.birth == birth
+    isOurKind(status.kind) && status.snapshot.inode == inode && status.snapshot.birth == birth
       && status.snapshot.size == bytes
   }
 }

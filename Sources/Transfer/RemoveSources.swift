@@ -16,7 +16,7 @@ extension Transfer {
     _ plan: TransferPlan, _ receipts: [Receipt],
     expecting: @escaping @Sendable (RelativePath) -> Void = { _ in }
   ) async throws(TransferError) -> [Removal] {
-    precondition(plan.action == .move, "only a move removes its sources")
+    precondition(plan.isMove, "only a move removes its sources")
     let ordered = receipts.sorted { $0.index < $1.index }
     let roots = try await filing.perform { _ throws(TransferError) in try Roots(plan) }
     let directories = ordered.map { plan.files[$0.index].source.parent }

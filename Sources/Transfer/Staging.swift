@@ -14,7 +14,7 @@ extension Transfer {
   ///   - receipts: called on those threads with each few new receipts, in any order.
   /// - Returns: all receipts, ascending by index.
   /// - Throws: `.conflict` before anything is made; `.cancelled` within a chunk of the flag; `.destinationFull` with
-  ///   nothing partial kept. Files that were whole by then stay staged until ``discard(_:evenOnlyCopies:)``.
+  ///   nothing partial kept. Files that were whole by then stay staged until ``discard(_:evenOnlyCopies:replacedBy:)``.
   public func stage(
     _ plan: TransferPlan, keeping earlier: [Receipt] = [], stop: StopFlag = StopFlag(),
     progress: @escaping @Sendable (_ bytes: Int, _ files: Int) -> Void = { _, _ in },
@@ -22,7 +22,7 @@ extension Transfer {
   ) async throws(TransferError) -> [Receipt] {
     let standing = try await surveyed(plan, stop)
     let conflicts = conflicts(plan, standing)
-    if plan.conflict == .hold, !conflicts.isEmpty { throw .conflict(conflicts) }
+    if plan.conflict != .skip, !conflicts.isEmpty { throw .conflict(conflicts) }
     if stop.isRaised { throw .cancelled }
     let ground = try await filing.perform { _ throws(TransferError) in
       try Ground(plan, earlier, excluding: standing)

@@ -4,8 +4,9 @@ import Paths
 
 /// What already lies at one destination name.
 public enum Standing: Hashable, Sendable {
-  /// A regular file of its own with the source's bytes, now durable: this one is already there.
-  case identical(Digest)
+  /// Already there: a regular file of its own with the source's bytes, now durable; or the link that the plan asks for.
+  /// A symlink has no digest.
+  case identical(Digest?)
   /// Anything else.
   case taken(Conflict.Reason)
 }

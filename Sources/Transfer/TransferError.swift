@@ -58,8 +58,13 @@ public enum TransferError: Error, Hashable, Sendable {
   case foreignStaging(RelativePath)
   /// The staging directory, or the staged file of the given index, is not what the receipts say: stage again.
   case stagingLost(Int?)
-  /// Destination names that hold something else, under `conflict: hold`. Nothing was staged.
+  /// Destination names that hold something else, under `conflict: hold`, or that `replace` does not replace. Nothing was
+  /// staged.
   case conflict([Conflict])
+  /// The file systems refuse this action, the last of the plan's list, for this file.
+  case cannot(Int, TransferPlan.Action, SystemError)
+  /// Twice the storage gave back other bytes than were written to this destination.
+  case readbackDiffers(Int, RelativePath)
   /// Any other failed call, with the file it was for.
   case io(SystemError, Int?)
 }
@@ -83,7 +88,25 @@ extension TransferError: CustomStringConvertible {
     case .stagingLost: "what was staged is no longer there"
     case .conflict(let conflicts):
       "\(conflicts.count) destination name\(conflicts.count == 1 ? " is" : "s are") taken, first \(conflicts.first.map { "\($0.destination)" } ?? "")"
+    case .cannot(_, let action, let error): "\(error); \(action.remedy)"
+    case .readbackDiffers(_, let path):
+      "\(path): read back, it is not what was written, twice; check the destination's disk and memory"
     case .io(let error, _): "\(error)"
+    }
+  }
+}
+
+extension TransferPlan.Action {
+  /// What to do where it is refused.
+  fileprivate var remedy: String {
+    switch self {
+    case .hardlink:
+      "a hard link needs one file system and a source that nobody writes; `transfer: [hardlink, copy]` copies the others"
+    case .reflink:
+      "a reflink needs one file system that shares blocks, such as XFS or Btrfs; `transfer: [reflink, copy]` copies the others"
+    case .symlink:
+      "the destination's file system takes no such symlink; `transfer: [symlink, copy]` copies the others"
+    case .copy, .move: "check the destination's file system"
     }
   }
 }

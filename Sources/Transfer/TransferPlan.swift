@@ -18,18 +18,48 @@ public struct PlannedFile: Hashable, Sendable {
 }
 
 /// What one job is to bring where. It says all that is needed to finish or undo the job after a crash.
-public struct TransferPlan: Codable, Hashable, Sendable {
-  public enum Action: String, Codable, Sendable { case copy, move }
-  /// With `none`, what is cloned or linked is not read for its digest; a `move` always is.
-  public enum Verification: String, Codable, Sendable { case none, copy }
-  /// `safe` syncs each file and directory before staging ends; a `move` always does.
+public struct TransferPlan: Hashable, Sendable {
+  /// How a file may come to its destination.
+  public enum Action: String, Codable, Sendable {
+    /// Bytes of its own; where the file system shares blocks, a clone of them.
+    case copy
+    /// As `hardlink` where that is granted, else as `copy`; the source is removed in the end. It stands alone.
+    case move
+    /// A second name of the source itself. Refused while the source is seen to be open for writing.
+    case hardlink
+    /// A clone that shares the source's blocks until one of them is written.
+    case reflink
+    /// A symlink that holds the source's absolute path. It has no digest.
+    case symlink
+  }
+
+  /// What a digest proves.
+  public enum Verification: String, Codable, Sendable {
+    /// What is cloned or linked is not read; a `move` always is.
+    case none
+    /// The bytes that were read at the source.
+    case copy
+    /// Besides, each copy or clone is synced, dropped from the page cache and read again: what the storage gives back
+    /// is what was read at the source. Beyond the kernel a disk's or a server's cache may answer, and tmpfs has no
+    /// storage to ask. A link is its source, so there is nothing to compare it with.
+    case readback
+  }
+
+  /// `safe` syncs each file and directory before staging ends; a `move` and `conflict: replace` always do.
   public enum Durability: String, Codable, Sendable { case fast, safe }
+
   /// What to do about a different file under a destination's name.
-  public enum ConflictRule: String, Codable, Sendable { case hold, skip }
+  public enum ConflictRule: String, Codable, Sendable {
+    case hold, skip
+    /// Takes its place; it is kept in staging until ``Transfer/discard(_:evenOnlyCopies:replacedBy:)`` is given the
+    /// receipts. Only a regular file that the survey saw is replaced.
+    case replace
+  }
 
   /// The job's id, part of the staging directory's name: letters, digits, `-` and `_`.
   public let id: String
-  public let action: Action
+  /// In order of preference, never empty: for each file the first that the file systems grant is taken.
+  public let actions: [Action]
   public let verify: Verification
   public let durability: Durability
   public let conflict: ConflictRule
@@ -40,16 +70,18 @@ public struct TransferPlan: Codable, Hashable, Sendable {
   /// Names the state directory that started the job; another daemon's staging is never touched.
   public let owner: String
 
-  /// - Precondition: `id` is not empty, at most 200 bytes, of letters, digits, `-` and `_`; no destination is the root.
+  /// - Precondition: `id` is not empty, at most 200 bytes, of letters, digits, `-` and `_`; no destination is the root;
+  ///   `actions` is not empty, and `move` stands alone.
   public init(
-    id: String, action: Action, verify: Verification, durability: Durability,
+    id: String, actions: [Action], verify: Verification, durability: Durability,
     conflict: ConflictRule, files: [PlannedFile], sourceRoot: String, destinationRoot: String,
     owner: String
   ) {
     precondition(isJobID(id), "not a job id")
+    precondition(areActions(actions), "no action, or move with others")
     precondition(files.allSatisfy { !$0.destination.isRoot && !$0.source.isRoot }, "a root as file")
     self.id = id
-    self.action = action
+    self.actions = actions
     self.verify = verify
     self.durability = durability
     self.conflict = conflict
@@ -58,6 +90,21 @@ public struct TransferPlan: Codable, Hashable, Sendable {
     self.destinationRoot = destinationRoot
     self.owner = owner
   }
+
+  /// A plan with one action only.
+  public init(
+    id: String, action: Action, verify: Verification, durability: Durability,
+    conflict: ConflictRule, files: [PlannedFile], sourceRoot: String, destinationRoot: String,
+    owner: String
+  ) {
+    self.init(
+      id: id, actions: [action], verify: verify, durability: durability, conflict: conflict,
+      files: files, sourceRoot: sourceRoot, destinationRoot: destinationRoot, owner: owner)
+  }
+
+  /// The preferred one.
+  public var action: Action { actions[0] }
+  public var isMove: Bool { actions == [.move] }
 
   /// The deepest directory that holds all destinations.
   public var directory: RelativePath {
@@ -72,8 +119,10 @@ public struct TransferPlan: Codable, Hashable, Sendable {
   /// The staging directory's name, and that of the claims beside the sources.
   var stagingName: FileName { FileName(stagingPrefix + id) }
   /// Whether staging ends only once everything is durable.
-  var isDurable: Bool { durability == .safe || action == .move }
-  var readsEveryByte: Bool { verify == .copy || action == .move }
+  var isDurable: Bool { durability == .safe || isMove || conflict == .replace }
+  var readsEveryByte: Bool { verify != .none || isMove }
+  /// Whether our own links may have changed a source's ctime.
+  var mayLink: Bool { isMove || actions.contains(.hardlink) }
 }
 
 /// Every name that begins so is Hotplate's own.
@@ -87,48 +136,6 @@ private func isJobID(_ id: String) -> Bool {
     }
 }
 
-extension PlannedFile: Codable {
-  private enum Key: String, CodingKey { case source, snapshot, destination }
-
-  public init(from decoder: any Decoder) throws {
-    let values = try decoder.container(keyedBy: Key.self)
-    source = try values.decode(ExactPath.self, forKey: .source).path
-    snapshot = try values.decode(Snapshot.self, forKey: .snapshot)
-    destination = try values.decode(ExactPath.self, forKey: .destination).path
-  }
-
-  public func encode(to encoder: any Encoder) throws {
-    var values = encoder.container(keyedBy: Key.self)
-    try values.encode(ExactPath(path: source), forKey: .source)
-    try values.encode(snapshot, forKey: .snapshot)
-    try values.encode(ExactPath(path: destination), forKey: .destination)
-  }
-}
-
-/// A path as text where its bytes are UTF-8, else as an array of bytes: readable, and never repaired.
-struct ExactPath: Codable {
-  let path: RelativePath
-
-  init(path: RelativePath) { self.path = path }
-
-  init(from decoder: any Decoder) throws {
-    let value = try decoder.singleValueContainer()
-    let bytes =
-      if let text = try? value.decode(String.self) { Array(text.utf8) } else {
-        try value.decode([UInt8].self)
-      }
-    guard let path = RelativePath(bytes) else {
-      throw DecodingError.dataCorruptedError(in: value, debugDescription: "not a relative path")
-    }
-    self.path = path
-  }
-
-  func encode(to encoder: any Encoder) throws {
-    var value = encoder.singleValueContainer()
-    if let text = String(validating: path.bytes, as: UTF8.self) {
-      try value.encode(text)
-    } else {
-      try value.encode(path.bytes)
-    }
-  }
+func areActions(_ actions: [TransferPlan.Action]) -> Bool {
+  !actions.isEmpty && (actions == [.move] || !actions.contains(.move))
 }

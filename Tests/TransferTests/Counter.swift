@@ -18,6 +18,6 @@ extension Receipt {
   func with(bootID: String) -> Receipt {
     Receipt(
       index: index, digest: digest, inode: inode, birth: birth, source: source, bytes: bytes,
-      bootID: bootID, mount: mount, durable: durable, method: method)
+      bootID: bootID, mount: mount, durable: durable, method: method, replaces: replaces)
   }
 }
