@@ -83,6 +83,15 @@ extension Descriptor {
     guard fdatasync(raw) == 0 else { throw SystemError("fdatasync", shownPath) }
   }
 
+  /// Lets go of the cached pages, so that the next read asks the storage. What is not synced, is mapped or is being
+  /// read by others stays (`posix_fadvise(2)`, POSIX_FADV_DONTNEED).
+  public func dropCached() throws(SystemError) {
+    let status = posix_fadvise(raw, 0, 0, POSIX_FADV_DONTNEED)
+    guard status == 0 else {
+      throw SystemError("posix_fadvise", shownPath, errno: Errno(rawValue: status))
+    }
+  }
+
   /// Brings out the write errors that some file systems (NFS) keep until a close.
   public func checkClose() throws(SystemError) {
     let copy = fcntl(raw, F_DUPFD_CLOEXEC, 0)

@@ -144,7 +144,7 @@ public final class Descriptor: Sendable {
 
   /// Runs a call on the last component of `path` from its directory's descriptor, so that no symlink on the way is
   /// followed. Errno is untouched between `body` and its caller.
-  private func inDirectory<R>(
+  func inDirectory<R>(
     of path: RelativePath, _ body: (Int32, UnsafePointer<CChar>) throws(SystemError) -> R
   ) throws(SystemError) -> R {
     let parent = path.parent
