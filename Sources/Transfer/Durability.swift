@@ -15,6 +15,9 @@ extension Transfer {
       let receipt = receipts[number]
       if receipt.durable { return receipt }
       let path = plan.files[receipt.index].destination
+      if receipt.method == .symlink {
+        return try prove(receipt, symlink: path, in: root)
+      }
       return try onDestination(receipt.index) { () throws(SystemError) in
         guard let file = try openIfAny(root, path), receipt.names(try file.status()) else {
           return nil
@@ -30,7 +33,8 @@ extension Transfer {
   /// After another boot: proves by their digests the frames whose receipts are void because they were not durable.
   ///
   /// A power cut leaves such a file whole, short, or full-size and zero. What holds its digest is synced and its
-  /// receipt renewed; what does not is unlinked, in staging and under its final name alike: it is ours by its inode.
+  /// receipt renewed; what does not is unlinked, in staging and under its final name alike: it is ours by its inode. A
+  /// hard link is its owner's file and is not unlinked.
   ///
   /// - Returns: the receipts that hold now. ``stage(_:keeping:stop:progress:receipts:)`` makes the others again.
   public func recheck(_ plan: TransferPlan, _ receipts: [Receipt]) async throws(TransferError)
@@ -48,19 +52,23 @@ extension Transfer {
       if receipt.durable || receipt.bootID == bootID { return receipt }
       let path = plan.files[receipt.index].destination
       if let tree, let base, let staged = path.relative(to: base),
-        let proven = try prove(receipt, staged, in: tree, workspace)
+        let proven = try prove(plan, receipt, staged, in: tree, workspace)
       {
         return proven
       }
-      return try prove(receipt, path, in: root, workspace)
+      return try prove(plan, receipt, path, in: root, workspace)
     }
     return proven.compactMap { $0 }
   }
 
   private func prove(
-    _ receipt: Receipt, _ path: RelativePath, in root: Descriptor, _ workspace: Workspace
+    _ plan: TransferPlan, _ receipt: Receipt, _ path: RelativePath, in root: Descriptor,
+    _ workspace: Workspace
   ) throws(TransferError) -> Receipt? {
     let index = receipt.index
+    if receipt.method == .symlink {
+      return try prove(receipt, symlink: path, in: root, plan.symlinkTarget(index))
+    }
     let opened = try onDestination(index) { () throws(SystemError) -> (Descriptor, Status)? in
       guard let file = try openIfAny(root, path) else { return nil }
       return (file, try file.status())
@@ -71,14 +79,33 @@ extension Transfer {
     else { return nil }
     let digest = try digestOf(
       file, receipt.bytes, StopFlag(), workspace, failing: { .destination($0, index) })
-    let isWhole = status.snapshot.size == receipt.bytes && digest != nil && digest == receipt.digest
+    let hasItsBytes = receipt.digest.map { $0 == digest } ?? (receipt.method == .link)
+    let isWhole = status.snapshot.size == receipt.bytes && digest != nil && hasItsBytes
     return try onDestination(index) { () throws(SystemError) in
       if isWhole {
         try file.sync()
         return receipt.nowDurable()
       }
-      try root.unlink(path)
+      if receipt.method != .link { try root.unlink(path) }
       return nil
+    }
+  }
+
+  /// A symlink is durable with its name; one that a power cut left with another target is unlinked, as ours by its inode.
+  private func prove(
+    _ receipt: Receipt, symlink path: RelativePath, in root: Descriptor, _ target: [UInt8]? = nil
+  ) throws(TransferError) -> Receipt? {
+    try onDestination(receipt.index) { () throws(SystemError) in
+      try faults.check(.syncFile, path)
+      guard let there = try statusIfAny(root, path), there.kind == .symlink,
+        there.snapshot.inode == receipt.inode, there.snapshot.birth == receipt.birth
+      else { return nil }
+      if let target, try root.symlinkTarget(path) != target {
+        try root.unlink(path)
+        return nil
+      }
+      try root.openDirectory(path.parent).sync()
+      return receipt.nowDurable()
     }
   }
 }

@@ -3,7 +3,9 @@ import Paths
 
 /// The calls that a test may make fail, or before which it may change the tree.
 enum FaultPoint: Hashable, Sendable {
-  case read, write, clone, link, rename, unlink, syncFile, syncDirectory, claim
+  case read, write, clone, link, symlink, rename, unlink, syncFile, syncDirectory, claim, readBack
+  /// Behind a rename that exchanged two files.
+  case exchanged
 }
 
 /// Asked before each such call with the path it is for; an answer takes the call's place as its errno.

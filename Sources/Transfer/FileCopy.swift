@@ -1,166 +1,198 @@
-import CLinux
 import Files
 import Glibc
 import Paths
 import Synchronization
 
-/// Brings one source's bytes under one staged name: by link, clone or copy, whichever the file system grants first.
+/// Brings one source under one staged name, by the first of the plan's actions that the file systems grant.
 struct FileCopy: Sendable {
   let plan: TransferPlan
   let roots: Roots
   let bootID: String
   let stop: StopFlag
   let faults: FaultHook?
-  /// Told the length of each chunk.
+  /// Told the length of each chunk; less than nothing takes back what is read anew.
   let progress: @Sendable (Int) -> Void
   let granted: Granted
 
-  /// What this pair of file systems has refused for good, so that it is not asked for each frame again.
+  /// Which devices of sources the destination has refused to clone from, so that it is not asked for each frame again.
   final class Granted: Sendable {
-    let link = Atomic<Bool>(true)
-    let clone = Atomic<Bool>(true)
+    let clone = Mutex<[UInt64: SystemError]>([:])
+  }
+
+  enum Attempt {
+    case staged(Receipt)
+    /// Nothing lies under the staged name: another action may be tried.
+    case refused(SystemError)
+  }
+
+  /// One file on its way.
+  struct Passage {
+    let source: OpenSource
+    /// Of the staged file.
+    let directory: Descriptor
+    let name: RelativePath
+    let workspace: Workspace
   }
 
   /// - Parameter directory: the staged file's, with the path beneath the destination root for error messages.
-  /// - Throws: with nothing left under the staged name.
+  /// - Throws: `.cannot` if no action is granted; with nothing left under the staged name.
   func stage(_ index: Int, in directory: Descriptor, _ workspace: Workspace) throws(TransferError)
     -> Receipt
   {
-    guard plan.actions.contains(.copy) || plan.isMove else {
-      throw .cannot(
-        index, plan.actions[plan.actions.count - 1],
-        SystemError("transfer", "\(plan.files[index].source)", errno: .unsupported))
+    let passage = Passage(
+      source: try OpenSource(plan, index, in: roots.source), directory: directory,
+      name: RelativePath.root.appending(plan.files[index].destination.name!), workspace: workspace)
+    var refused: TransferError?
+    for action in plan.actions {
+      switch try attempt(action, passage) {
+      case .staged(let receipt): return receipt
+      case .refused(let error): refused = .cannot(index, action, error)
+      }
     }
-    let source = try OpenSource(plan, index, in: roots.source)
-    let name = RelativePath.root.appending(plan.files[index].destination.name!)
-    if plan.isMove, granted.link.load(ordering: .relaxed),
-      let receipt = try link(source, name, directory, workspace)
-    {
-      return receipt
-    }
-    let staged: Descriptor
-    do throws(SystemError) {
-      staged = try directory.open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o666)
-    } catch {
-      throw failed(error, index)
-    }
-    do throws(TransferError) {
-      return try fill(staged, from: source, workspace)
-    } catch {
-      // Best effort: what cannot be unlinked has no receipt, and the next staging begins with unlinking it.
-      try? directory.unlink(name)
-      throw error
+    guard let refused else { preconditionFailure("a plan has an action") }
+    throw refused
+  }
+
+  private func attempt(_ action: TransferPlan.Action, _ passage: Passage) throws(TransferError)
+    -> Attempt
+  {
+    switch action {
+    case .copy: return try write(passage, .copy)
+    case .reflink: return try write(passage, .reflink)
+    case .hardlink: return try link(passage, besides: nil)
+    case .symlink: return try symlink(passage)
+    case .move:
+      // With a third name elsewhere, others can still write to what was published.
+      if case .staged(let receipt) = try link(passage, besides: 1) { return .staged(receipt) }
+      return try write(passage, .copy)
     }
   }
 
-  private func fill(_ staged: Descriptor, from source: OpenSource, _ workspace: Workspace)
-    throws(TransferError) -> Receipt
+  enum Means { case copy, reflink }
+
+  private func write(_ passage: Passage, _ means: Means) throws(TransferError) -> Attempt {
+    do throws(TransferError) {
+      return try writeOnce(passage, means)
+    } catch {
+      guard case .readbackDiffers = error else { throw error }
+      progress(-passage.source.status.snapshot.size)
+      return try writeOnce(passage, means)
+    }
+  }
+
+  private func writeOnce(_ passage: Passage, _ means: Means) throws(TransferError) -> Attempt {
+    let device = passage.source.status.device
+    if means == .reflink, let refusal = granted.clone.withLock({ $0[device] }) {
+      return .refused(refusal)
+    }
+    let staged: Descriptor
+    do throws(SystemError) {
+      staged = try passage.directory.open(
+        passage.name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o666)
+    } catch {
+      throw failed(error, passage.source.index)
+    }
+    let attempt: Attempt
+    do throws(TransferError) {
+      attempt = try fill(staged, passage, means)
+    } catch {
+      // Best effort: what cannot be unlinked has no receipt, and the next staging begins with unlinking it.
+      try? passage.directory.unlink(passage.name)
+      throw error
+    }
+    if case .refused = attempt {
+      try onDestination(passage.source.index) { () throws(SystemError) in
+        try passage.directory.unlink(passage.name)
+      }
+    }
+    return attempt
+  }
+
+  private func fill(_ staged: Descriptor, _ passage: Passage, _ means: Means)
+    throws(TransferError) -> Attempt
   {
-    let index = source.index
-    let (method, digest) = try fillBytes(staged, from: source, workspace)
+    let (source, index) = (passage.source, passage.source.index)
+    let (method, digest): (Receipt.Method, Digest?)
+    let refusal = try clone(staged, from: source, means)
+    switch (refusal, means) {
+    case (nil, _):
+      method = .clone
+      digest =
+        plan.readsEveryByte ? try source.digest(stop, passage.workspace, progress) : nil
+      if digest == nil { progress(source.status.snapshot.size) }
+    case (let refusal?, .reflink): return .refused(refusal)
+    case (_?, .copy):
+      method = .copy
+      digest = try copy(staged, from: source, passage.workspace)
+    }
     let status = try onDestination(index) { () throws(SystemError) in
       try staged.setModified(source.status.snapshot.modified)
       try faults.check(.syncFile, source.path)
-      if plan.isDurable { try staged.syncData() } else { try staged.checkClose() }
+      // Pages that are not written back cannot be dropped.
+      if plan.isDurable || plan.verify == .readback {
+        try staged.syncData()
+      } else {
+        try staged.checkClose()
+      }
       return try staged.status()
     }
     try source.checkUnchanged(in: roots.source)
     guard status.snapshot.size == source.status.snapshot.size else { throw .sourceChanged(index) }
-    return receipt(source, status.snapshot, source.status.snapshot, digest, method)
+    if plan.verify == .readback { try readBack(staged, passage, digest) }
+    return .staged(receipt(source, status.snapshot, source.status.snapshot, digest, method))
   }
 
-  private func fillBytes(_ staged: Descriptor, from source: OpenSource, _ workspace: Workspace)
-    throws(TransferError) -> (Receipt.Method, Digest?)
+  /// - Returns: the refusal, or nil if the staged file now shares the source's blocks.
+  private func clone(_ staged: Descriptor, from source: OpenSource, _ means: Means)
+    throws(TransferError) -> SystemError?
   {
-    if try clone(staged, from: source) {
-      let digest = plan.readsEveryByte ? try source.digest(stop, workspace, progress) : nil
-      if digest == nil { progress(source.status.snapshot.size) }
-      return (.clone, digest)
-    }
-    return (.copy, try copy(staged, from: source, workspace))
-  }
-
-  private func clone(_ staged: Descriptor, from source: OpenSource) throws(TransferError) -> Bool {
-    guard granted.clone.load(ordering: .relaxed), source.status.snapshot.size > 0 else {
-      return false
+    let device = source.status.device
+    if let refusal = granted.clone.withLock({ $0[device] }) { return refusal }
+    // There is nothing to share, and some refuse it.
+    if source.status.snapshot.size == 0, means == .copy {
+      return SystemError("ioctl FICLONE", "\(source.path)", errno: .invalid)
     }
     do throws(SystemError) {
       try faults.check(.clone, source.path)
       try staged.clone(from: source.file)
-      return true
+      return nil
     } catch {
       switch error.errno {
       case .noSpace, .overQuota: throw .destinationFull(error)
       case .crossDevice, .unsupported, .unknownRequest, .noSystemCall:
-        granted.clone.store(false, ordering: .relaxed)
-      default: break  // This file only: copying it tells what is wrong, if anything is.
+        granted.clone.withLock { $0[device] = error }
+      case .invalid, .notPermitted, .noPermission, .textFileBusy: break  // This file only.
+      // Copying it tells what is wrong, if anything is.
+      default: if means == .reflink { throw .destination(error, source.index) }
       }
-      return false
+      return error
     }
   }
 
-  /// A second name for the source itself, as a move within one file system wants it: nothing is copied, nothing at risk.
-  ///
-  /// - Returns: nil where a link is refused, or would not be safe because others can still write to the file.
-  private func link(
-    _ source: OpenSource, _ name: RelativePath, _ directory: Descriptor, _ workspace: Workspace
-  ) throws(TransferError) -> Receipt? {
-    guard source.status.links == 1, source.file.hasWriter() != true else { return nil }
-    let index = source.index
-    let place = try onDestination(index) { () throws(SystemError) in try directory.status() }
-    guard place.device == source.status.device, place.mountID == source.status.mountID else {
-      granted.link.store(false, ordering: .relaxed)
-      return nil
-    }
-    do throws(SystemError) {
-      try faults.check(.link, source.path)
-      try roots.source.link(source.path, to: directory, name)
-    } catch {
-      switch error.errno {
-      case .crossDevice, .notPermitted, .noPermission, .unsupported, .noSystemCall:
-        granted.link.store(false, ordering: .relaxed)
-        return nil
-      case .notFound: throw .source(error, index)
-      default: throw failed(error, index)
-      }
-    }
-    do throws(TransferError) {
-      return try linkedReceipt(source, name, directory, workspace)
-    } catch {
-      try? directory.unlink(name)
-      throw error
-    }
-  }
-
-  private func linkedReceipt(
-    _ source: OpenSource, _ name: RelativePath, _ directory: Descriptor, _ workspace: Workspace
-  ) throws(TransferError) -> Receipt {
-    let index = source.index
-    let staged = try onDestination(index) { () throws(SystemError) in try directory.status(name) }
-    // The name was linked, not the descriptor: another file may have come under it.
-    guard staged.snapshot.isSameContent(as: source.status.snapshot) else {
-      throw .sourceChanged(index)
-    }
-    let digest = try source.digest(stop, workspace, progress)
+  /// Compares what the storage holds with what was read at the source.
+  private func readBack(_ staged: Descriptor, _ passage: Passage, _ digest: Digest?)
+    throws(TransferError)
+  {
+    let index = passage.source.index
+    let path = plan.files[index].destination
     try onDestination(index) { () throws(SystemError) in
-      try faults.check(.syncFile, source.path)
-      try source.file.syncData()
+      try faults.check(.readBack, path)
+      try staged.dropCached()
     }
-    let now = try onSource(index) { () throws(SystemError) in try roots.source.status(source.path) }
-    guard now.snapshot == staged.snapshot, now.links == 2, source.file.hasWriter() != true else {
-      throw .sourceChanged(index)
-    }
-    return receipt(source, staged.snapshot, now.snapshot, digest, .link)
+    let landed = try digestOf(
+      staged, passage.source.status.snapshot.size, stop, passage.workspace,
+      failing: { .destination($0, index) })
+    guard landed == digest else { throw .readbackDiffers(index, path) }
   }
 
   /// A staged name that is taken although nothing was there: two names of the plan are one to this file system.
-  private func failed(_ error: SystemError, _ index: Int) -> TransferError {
+  func failed(_ error: SystemError, _ index: Int) -> TransferError {
     guard error.errno == .exists else { return .destination(error, index) }
     let destination = plan.files[index].destination
     return .conflict([Conflict(index: index, destination: destination, reason: .collides)])
   }
 
-  private func receipt(
+  func receipt(
     _ source: OpenSource, _ staged: Snapshot, _ sourceSnapshot: Snapshot, _ digest: Digest?,
     _ method: Receipt.Method
   ) -> Receipt {

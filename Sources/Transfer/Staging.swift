@@ -168,7 +168,8 @@ private final class Tally: Sendable {
   }
 
   func add(kept: [Receipt]) {
-    let total = kept.reduce(0) { $0 + $1.bytes }
+    // A symlink stands for all its source's bytes.
+    let total = kept.reduce(0) { $0 + $1.source.size }
     state.withLock {
       $0.files += kept.count
       $0.bytes += total

@@ -15,6 +15,7 @@ extension Transfer {
   /// Looks which destinations exist already, and compares those that do with their sources, byte by digest.
   ///
   /// Identical means a regular file, not a link to or another view of the source, with the same digest; it is synced.
+  /// A plan that may hard-link takes the source itself for that, one that may symlink a symlink with the source's path.
   ///
   /// - Returns: by index into the plan's files; names that hold nothing are left out.
   public func survey(_ plan: TransferPlan, stop: StopFlag = StopFlag()) async throws(TransferError)
@@ -56,18 +57,38 @@ extension Transfer {
     func taken(_ reason: Conflict.Reason) -> Surveyed {
       Surveyed(standing: .taken(reason), status: there, source: file.snapshot)
     }
+    if there.kind == .symlink, plan.actions.contains(.symlink) {
+      return try linked(plan, index, roots).map {
+        Surveyed(standing: .identical(nil), status: there, source: $0)
+      } ?? taken(.notAFile(.symlink))
+    }
     guard there.kind == .file else { return taken(.notAFile(there.kind)) }
     let source = try OpenSource(plan, index, in: roots.source)
+    func identical(_ digest: Digest?) -> Surveyed {
+      Surveyed(standing: .identical(digest), status: there, source: source.status.snapshot)
+    }
     if source.status.device == there.device
       && source.status.snapshot.inode == there.snapshot.inode
     {
-      return taken(.sameFile)
+      guard plan.actions.contains(.hardlink) else { return taken(.sameFile) }
+      let digest = plan.readsEveryByte ? try source.digest(stop, workspace) { _ in } : nil
+      try onSource(index) { () throws(SystemError) in try source.file.sync() }
+      try source.checkUnchanged(in: roots.source)
+      return identical(digest)
     }
-    guard there.snapshot.size == source.status.snapshot.size else { return taken(.different) }
+    guard plan.actions != [.symlink], there.snapshot.size == source.status.snapshot.size else {
+      return taken(.different)
+    }
     let digest = try source.digest(stop, workspace) { _ in }
     try source.checkUnchanged(in: roots.source)
     let target = try onDestination(index) { () throws(SystemError) in
-      try roots.destination.open(file.destination, O_RDONLY | O_NONBLOCK | O_NOFOLLOW)
+      let target = try roots.destination.open(
+        file.destination, O_RDONLY | O_NONBLOCK | O_NOFOLLOW)
+      if plan.verify == .readback {
+        try target.sync()
+        try target.dropCached()
+      }
+      return target
     }
     let targetDigest = try digestOf(
       target, there.snapshot.size, stop, workspace, failing: { .destination($0, index) })
@@ -76,9 +97,23 @@ extension Transfer {
       try target.sync()
       return try target.status()
     }
-    guard now.snapshot == there.snapshot else { return taken(.different) }
-    return Surveyed(
-      standing: .identical(digest), status: there, source: source.status.snapshot)
+    return now.snapshot == there.snapshot ? identical(digest) : taken(.different)
+  }
+
+  /// - Returns: the source, if the symlink at the destination holds its path; its name is durable then.
+  private func linked(_ plan: TransferPlan, _ index: Int, _ roots: Roots) throws(TransferError)
+    -> Snapshot?
+  {
+    let source = try OpenSource(plan, index, in: roots.source)
+    let path = plan.files[index].destination
+    return try onDestination(index) { () throws(SystemError) in
+      guard try roots.destination.symlinkTarget(path) == plan.symlinkTarget(index) else {
+        return nil
+      }
+      // A symlink cannot be opened; its directory's log entry carries it.
+      try roots.destination.openDirectory(path.parent).sync()
+      return source.status.snapshot
+    }
   }
 }
 

@@ -60,7 +60,8 @@ final class Arena: Sendable {
   /// Writes frames `name.1001.exr …` of `bytes` bytes below the hot folder's `shot/`, and plans them into `directory`.
   func frames(
     _ count: Int, bytes: Int = 3000, into directory: String = "proj/v001/beauty",
-    action: TransferPlan.Action = .copy, durability: TransferPlan.Durability = .fast,
+    action: TransferPlan.Action = .copy, actions: [TransferPlan.Action]? = nil,
+    durability: TransferPlan.Durability = .fast,
     conflict: TransferPlan.ConflictRule = .hold, verify: TransferPlan.Verification = .copy
   ) throws -> TransferPlan {
     let names = try (0..<count).map { number in
@@ -69,17 +70,20 @@ final class Arena: Sendable {
       return (source, RelativePath("\(directory)/beauty.\(1001 + number).exr")!)
     }
     return try plan(
-      names, action: action, durability: durability, conflict: conflict, verify: verify)
+      names, actions: actions ?? [action], durability: durability, conflict: conflict,
+      verify: verify)
   }
 
   func plan(
     _ names: [(RelativePath, RelativePath)], id: String = "0192f0c0-0000-7000-8000-000000000001",
-    action: TransferPlan.Action = .copy, durability: TransferPlan.Durability = .fast,
+    action: TransferPlan.Action = .copy, actions: [TransferPlan.Action]? = nil,
+    durability: TransferPlan.Durability = .fast,
     conflict: TransferPlan.ConflictRule = .hold, verify: TransferPlan.Verification = .copy,
     owner: String = "state-1"
   ) throws -> TransferPlan {
     TransferPlan(
-      id: id, action: action, verify: verify, durability: durability, conflict: conflict,
+      id: id, actions: actions ?? [action], verify: verify, durability: durability,
+      conflict: conflict,
       files: try names.map {
         PlannedFile(source: $0, snapshot: try hot.status($0).snapshot, destination: $1)
       }, sourceRoot: hotPath, destinationRoot: outPath, owner: owner)

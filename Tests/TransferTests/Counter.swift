@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Synchronization
 
@@ -8,6 +9,12 @@ final class Counter: Sendable {
   var value: Int { number.load(ordering: .relaxed) }
   func add(_ count: Int) { number.add(count, ordering: .relaxed) }
   func raise(to value: Int) { number.max(value, ordering: .relaxed) }
+}
+
+/// Keeps a file open until the test ends.
+final class Opened: Sendable {
+  private let files = Mutex<[Descriptor?]>([])
+  func keep(_ file: Descriptor?) { files.withLock { $0.append(file) } }
 }
 
 func roundTrip<Value: Codable>(_ value: Value) throws -> Value {

@@ -121,21 +121,3 @@ private final class Kept: Sendable {
   }
   var receipts: [Receipt] { (try? outcomes.result()) ?? [] }
 }
-
-/// A mounted volume, unmounted when the last reference goes.
-private final class Volume: Sendable {
-  private let path: String
-  private init(_ path: String) { self.path = path }
-  deinit { run("umount", "-l", path) }
-
-  static func tmpfs(at path: String, size: String) -> Volume? {
-    run("mount", "-t", "tmpfs", "-o", "size=\(size)", "none", path) == 0 ? Volume(path) : nil
-  }
-
-  static func image(_ type: String, _ image: String, at path: String) -> Volume? {
-    guard run("truncate", "-s", "400M", image) == 0, run("mkfs.\(type)", "-q", image) == 0,
-      run("mount", "-o", "loop", image, path) == 0
-    else { return nil }
-    return Volume(path)
-  }
-}

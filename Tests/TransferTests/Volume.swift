@@ -1,0 +1,31 @@
+import Foundation
+import Glibc
+import Testing
+
+/// A mounted volume, unmounted when the last reference goes.
+final class Volume: Sendable {
+  private let path: String
+  private init(_ path: String) { self.path = path }
+  deinit { run("umount", "-l", path) }
+
+  static func tmpfs(at path: String, size: String) -> Volume? {
+    run("mount", "-t", "tmpfs", "-o", "size=\(size)", "none", path) == 0 ? Volume(path) : nil
+  }
+
+  static func image(_ type: String, _ image: String, at path: String) -> Volume? {
+    guard run("truncate", "-s", "400M", image) == 0, run("mkfs.\(type)", "-q", image) == 0,
+      run("mount", "-o", "loop", image, path) == 0
+    else { return nil }
+    return Volume(path)
+  }
+
+  /// A volume of this type in a loop device; the test is skipped where the machine has no tools for it.
+  static func requireImage(_ type: String, in arena: Arena) throws -> (Volume, mountedAt: String) {
+    let mounted = "\(arena.path)/\(type)"
+    mkdir(mounted, 0o755)
+    guard let volume = image(type, "\(arena.path)/\(type).image", at: mounted) else {
+      try Test.cancel("this machine cannot make and mount a \(type) volume")
+    }
+    return (volume, mounted)
+  }
+}
