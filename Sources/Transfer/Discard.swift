@@ -7,7 +7,8 @@ public enum Discarded: Hashable, Sendable {
   case nothing
   /// All of it is gone.
   case removed(files: Int)
-  /// These, beneath the destination root, are whole staged files whose source is gone: they and their staging stay.
+  /// These, beneath the destination root, and their staging stay: by its final name, a whole staged file whose source is
+  /// gone; by where it lies, what has been taken from a final name and is not known to be over with.
   case kept([RelativePath])
 }
 
@@ -26,15 +27,15 @@ extension Transfer {
     _ plan: TransferPlan, evenOnlyCopies: Bool = false, replacedBy receipts: [Receipt] = []
   ) async throws(TransferError) -> Discarded {
     let found = try await filing.perform { _ throws(TransferError) in
-      try Discarding(plan, evenOnlyCopies)
+      try Discarding(plan, evenOnlyCopies, receipts)
     }
     guard let found else { return .nothing }
-    if !found.onlyCopies.isEmpty { return .kept(found.onlyCopies) }
+    if !found.kept.isEmpty { return .kept(found.kept) }
     _ = try await filing.map(found.contents.files.count) { (index, _) throws(TransferError) in
       try found.unlink(found.contents.files[index])
     }
     try await filing.perform { _ throws(TransferError) in try found.close() }
-    return .removed(files: found.contents.files.count)
+    return .removed(files: found.contents.files.count + found.taken.count)
   }
 }
 
@@ -42,24 +43,37 @@ extension Transfer {
 private struct Discarding: Sendable {
   let area: StagingArea
   let contents: StagedTree
-  let onlyCopies: [RelativePath]
+  /// The names in `old/`.
+  let taken: [FileName]
+  let kept: [RelativePath]
 
-  init?(_ plan: TransferPlan, _ evenOnlyCopies: Bool) throws(TransferError) {
+  init?(_ plan: TransferPlan, _ evenOnlyCopies: Bool, _ receipts: [Receipt]) throws(TransferError) {
     let root = try openDestination(plan)
     guard let area = try StagingArea.find(plan, in: root) else { return nil }
     self.area = area
     guard let tree = area.tree else {
       contents = StagedTree()
-      onlyCopies = []
+      taken = []
+      kept = []
       return
     }
-    contents = try onDestination(nil) { () throws(SystemError) in try StagedTree(tree) }
-    onlyCopies = evenOnlyCopies ? [] : try Self.onlyCopies(plan, root, area, tree, contents)
+    let found = try onDestination(nil) { () throws(SystemError) in try StagedTree(tree) }
+    let old = try onDestination(nil) { () throws(SystemError) in try area.old() }
+    let taken = try onDestination(nil) { () throws(SystemError) in
+      try old?.entries().map(\.name) ?? []
+    }
+    let replacement = Replacement(plan, receipts, root, area, tree)
+    var kept: [RelativePath] = []
+    if let old { kept = try replacement.kept(found, old, taken) }
+    if !evenOnlyCopies { kept += try Self.onlyCopies(plan, root, area, tree, found, replacement) }
+    contents = found
+    self.taken = taken
+    self.kept = kept
   }
 
   private static func onlyCopies(
     _ plan: TransferPlan, _ root: Descriptor, _ area: StagingArea, _ tree: Descriptor,
-    _ contents: StagedTree
+    _ contents: StagedTree, _ replacement: Replacement
   ) throws(TransferError) -> [RelativePath] {
     let present = Set(contents.files)
     // An unreachable hot folder proves nothing: its files may be gone.
@@ -69,7 +83,9 @@ private struct Discarding: Sendable {
       let staged = area.staged(file.destination)
       guard present.contains(staged) else { continue }
       let isOnlyCopy = try onDestination(nil) { () throws(SystemError) in
-        guard let there = try statusIfAny(tree, staged), there.isWhole(file) else { return false }
+        guard let there = try statusIfAny(tree, staged), there.isWhole(file),
+          !replacement.isOld(there, at: staged)
+        else { return false }
         if let sources, try statusIfAny(sources, file.source) != nil { return false }
         let final = try statusIfAny(root, file.destination)
         return final?.snapshot.inode != there.snapshot.inode || final?.device != there.device
@@ -90,6 +106,10 @@ private struct Discarding: Sendable {
   func close() throws(TransferError) {
     try onDestination(nil) { () throws(SystemError) in
       if let tree = area.tree {
+        if let old = try area.old() {
+          for name in taken { try old.unlink(RelativePath.root.appending(name)) }
+          try area.directory.removeDirectory(StagingArea.oldName)
+        }
         for path in contents.directories.reversed() { try tree.removeDirectory(path) }
         try area.directory.removeDirectory(StagingArea.treeName)
       }
@@ -106,6 +126,7 @@ private struct Discarding: Sendable {
 extension Status {
   /// The time is set when the last byte is staged, so what is cut off does not bear the source's.
   fileprivate func isWhole(_ file: PlannedFile) -> Bool {
-    snapshot.size == file.snapshot.size && snapshot.modified == file.snapshot.modified
+    kind == .file && snapshot.size == file.snapshot.size
+      && snapshot.modified == file.snapshot.modified
   }
 }

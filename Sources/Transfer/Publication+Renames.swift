@@ -64,6 +64,7 @@ extension Publication {
       var path = plan.files[index].destination.parent
       while paths.insert(path).inserted, path != area?.base, !path.isRoot { path = path.parent }
     }
+    try syncTaken()
     for path in paths.sorted() {
       try onDestination(nil) { () throws(SystemError) in
         try faults.check(.syncDirectory, path)

@@ -5,7 +5,8 @@ extension Transfer {
   /// Gives everything staged its final names; call it again after any error or crash.
   ///
   /// What is missing of the directories appears with one rename each, whole; what exists fills file by file. A name
-  /// that is taken is never replaced. Each file is taken for what it is by where its inode lies: published, still
+  /// that is taken is never replaced, but by `conflict: replace` if it holds the very file that the receipt names:
+  /// that file changes places with ours and is kept in staging. Each file is taken for what it is by where its inode lies: published, still
   /// staged, kept out by something foreign, or gone. At the end every directory whose names changed is durable.
   ///
   /// - Throws: `.io`, `.destinationFull`, `.destinationReplaced` for what may pass; some names may be visible by then.
@@ -31,6 +32,8 @@ enum Whereabouts: Hashable {
   case published
   /// Staged, and nothing at the final name.
   case ready
+  /// Staged, and the final name is the file that the receipt allows to take.
+  case replacing
   /// Something else has the final name and keeps it.
   case skipped
 }
@@ -47,6 +50,10 @@ struct Publication {
   var conflicts: [Conflict] = []
   /// Whether a name that this job made can be seen.
   var isVisible = false
+  /// Stands once something may have been taken from a final name.
+  var old: Descriptor?
+  /// Whether something foreign may still lie in staging.
+  var holdsForeign = false
 
   init(
     _ plan: TransferPlan, _ receipts: [Receipt], _ root: Descriptor, _ area: StagingArea?,
@@ -61,13 +68,20 @@ struct Publication {
   }
 
   mutating func run() throws(TransferError) -> PublishOutcome {
+    old = try onDestination(nil) { () throws(SystemError) in try area?.old() }
     try lookAround()
-    if !conflicts.isEmpty { return isVisible ? .blocked(conflicts) : .held(conflicts) }
+    if !conflicts.isEmpty { return obstructed() }
     // Without staging there is nothing left to rename, as after a crash behind the last one.
     if let area, let tree = area.tree { try publish(directory: area.base, area, tree) }
-    if !conflicts.isEmpty { return isVisible ? .blocked(conflicts) : .held(conflicts) }
+    if !conflicts.isEmpty { return obstructed() }
     try syncDirectories()
     return .published(skipped: places.filter { $0.value == .skipped }.map(\.key).sorted())
+  }
+
+  private func obstructed() -> PublishOutcome {
+    if isVisible { return .blocked(conflicts) }
+    closeOld()
+    return .held(conflicts)
   }
 
   /// Finds each file by its inode.
@@ -87,18 +101,23 @@ struct Publication {
         }
         continue
       }
+      if try putBackForeign(receipt, final: final, staged: staged) { continue }
       if let final, receipt.names(final) {
         places[index] = .published
         if receipt.method != .present { isVisible = true }
       } else if let staged, receipt.names(staged) {
-        if let final { occupied(index, by: final) } else { places[index] = .ready }
+        if let final, !receipt.mayTake(final) {
+          occupied(index, by: final)
+        } else {
+          places[index] = final == nil ? .ready : .replacing
+        }
       } else {
         meet(index, .missing)
       }
     }
   }
 
-  private mutating func occupied(_ index: Int, by other: Status) {
+  mutating func occupied(_ index: Int, by other: Status) {
     if plan.conflict == .skip {
       places[index] = .skipped
     } else {
@@ -114,13 +133,17 @@ struct Publication {
   /// Whether to go on after an obstacle: while nothing is visible, nothing shall become so.
   private var isHeld: Bool { !conflicts.isEmpty && !isVisible }
 
+  private func isStaged(_ index: Int) -> Bool {
+    places[index] == .ready || places[index] == .replacing
+  }
+
   private mutating func publish(directory: RelativePath, _ area: StagingArea, _ tree: Descriptor)
     throws(TransferError)
   {
     for child in directories.children[directory] ?? [] {
       if isHeld { return }
       let files = directories.filesBelow(child)
-      if !files.contains(where: { places[$0] == .ready }) { continue }
+      if !files.contains(where: isStaged) { continue }
       if files.allSatisfy({ places[$0] == .ready }) {
         if try rename(directory: child, area, tree) {
           isVisible = true
@@ -136,7 +159,7 @@ struct Publication {
   private mutating func publishFiles(
     in directory: RelativePath, _ area: StagingArea, _ tree: Descriptor
   ) throws(TransferError) {
-    let ready = (directories.files[directory] ?? []).filter { places[$0] == .ready }
+    let ready = (directories.files[directory] ?? []).filter(isStaged)
     if ready.isEmpty || isHeld { return }
     let target: Descriptor
     do throws(SystemError) {
@@ -164,6 +187,7 @@ struct Publication {
   {
     let destination = plan.files[index].destination
     let name = RelativePath.root.appending(destination.name!)
+    if places[index] == .replacing, try replaceFile(index, name, from: from, at: target) { return }
     do throws(SystemError) {
       try moveFile(name, destination, from: from, to: target)
       places[index] = .published

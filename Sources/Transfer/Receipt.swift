@@ -61,6 +61,23 @@ extension Receipt {
     }
   }
 
+  /// Whether `status` is the file to be replaced, unchanged.
+  func mayTake(_ status: Status) -> Bool {
+    status.kind == .file && replaces.map { status.snapshot.isSameContent(as: $0) } ?? false
+  }
+
+  /// Whether `status` is the file to be replaced, whatever was written to it since.
+  func knowsAsOld(_ status: Status) -> Bool {
+    status.kind == .file && status.snapshot.inode == replaces?.inode
+      && status.snapshot.birth == replaces?.birth
+  }
+
+  func replacing(_ old: Snapshot?) -> Receipt {
+    Receipt(
+      index: index, digest: digest, inode: inode, birth: birth, source: source, bytes: bytes,
+      bootID: bootID, mount: mount, durable: durable, method: method, replaces: old)
+  }
+
   /// Whether `status` is the staged file itself.
   func names(_ status: Status) -> Bool {
     isOurKind(status.kind) && status.snapshot.inode == inode && status.snapshot.birth == birth

@@ -21,19 +21,22 @@ extension Transfer {
     receipts: @escaping @Sendable ([Receipt]) -> Void = { _ in }
   ) async throws(TransferError) -> [Receipt] {
     let standing = try await surveyed(plan, stop)
-    let conflicts = conflicts(plan, standing)
+    let replaced = replaceable(plan, standing)
+    let conflicts = conflicts(plan, standing).filter { replaced[$0.index] == nil }
     if plan.conflict != .skip, !conflicts.isEmpty { throw .conflict(conflicts) }
     if stop.isRaised { throw .cancelled }
+    let settled = standing.filter { replaced[$0.key] == nil }
     let ground = try await filing.perform { _ throws(TransferError) in
-      try Ground(plan, earlier, excluding: standing)
+      try Ground(plan, earlier, excluding: settled)
     }
     let tally = Tally(progress: progress, receipts: receipts)
-    let present = standing.compactMap { ground.receipt($0.key, present: $0.value) }
-    tally.add(kept: ground.kept + present)
+    let present = settled.compactMap { ground.receipt($0.key, present: $0.value) }
+    let kept = ground.kept.map { $0.replacing(replaced[$0.index]) } + present
+    tally.add(kept: kept)
     let copy = FileCopy(
       plan: plan, roots: ground.roots, bootID: ground.bootID, stop: stop, faults: faults,
       progress: { tally.add(bytes: $0) }, granted: FileCopy.Granted())
-    let todo = ground.missing(besides: standing)
+    let todo = ground.missing(besides: settled)
     defer { tally.flush() }
     let fresh = try await workers.map(todo.count) { (number, workspace) throws(TransferError) in
       let index = todo[number]
@@ -42,14 +45,14 @@ extension Transfer {
       let directory = try onDestination(index) { () throws(SystemError) in
         try ground.directories.directory(parent)
       }
-      let receipt = try copy.stage(index, in: directory, workspace)
+      let receipt = try copy.stage(index, in: directory, workspace).replacing(replaced[index])
       tally.add(receipt)
       return receipt
     }
     if plan.isDurable {
       try await filing.perform { _ throws(TransferError) in try syncDirectories(ground.area) }
     }
-    return (ground.kept + present + fresh).sorted { $0.index < $1.index }
+    return (kept + fresh).sorted { $0.index < $1.index }
   }
 
   private func conflicts(_ plan: TransferPlan, _ standing: [Int: Surveyed]) -> [Conflict] {
@@ -57,6 +60,14 @@ extension Transfer {
       guard case .taken(let reason) = found.standing else { return nil }
       return Conflict(index: index, destination: plan.files[index].destination, reason: reason)
     }.sorted { $0.index < $1.index }
+  }
+
+  /// The files that may be taken from their names.
+  private func replaceable(_ plan: TransferPlan, _ standing: [Int: Surveyed]) -> [Int: Snapshot] {
+    guard plan.conflict == .replace else { return [:] }
+    return standing.compactMapValues {
+      $0.standing == .taken(.different) && $0.status.kind == .file ? $0.status.snapshot : nil
+    }
   }
 
   private func syncDirectories(_ area: StagingArea) throws(TransferError) {
@@ -96,7 +107,9 @@ private struct Ground: Sendable {
       if try Self.holds(receipt, plan, roots, tree, path, bootID) { kept[path] = receipt }
     }
     let found = try onDestination(nil) { () throws(SystemError) in try StagedTree(tree) }
-    for path in found.files where kept[path] == nil {
+    // From here on, what lies there may be what was taken from a final name.
+    let hasTaken = try onDestination(nil) { () throws(SystemError) in try area.old() != nil }
+    for path in found.files where kept[path] == nil && !hasTaken {
       try onDestination(nil) { () throws(SystemError) in try tree.unlink(path) }
     }
     self.kept = kept.values.sorted { $0.index < $1.index }
@@ -107,7 +120,7 @@ private struct Ground: Sendable {
     }
     // A directory that the plan does not know would be published with the others.
     for path in found.directories.reversed()
-    where !parents.contains(where: { $0.isAtOrBelow(path) }) {
+    where !hasTaken && !parents.contains(where: { $0.isAtOrBelow(path) }) {
       try onDestination(nil) { () throws(SystemError) in try tree.removeDirectory(path) }
     }
   }

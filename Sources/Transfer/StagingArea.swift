@@ -3,11 +3,12 @@ import FoundationEssentials
 import Glibc
 import Paths
 
-/// `.hotplate-JOBID/` with its `receipt` and its `tree/`, in the deepest directory of the destination that existed
+/// `.hotplate-JOBID/` with its `receipt`, its `tree/` and, while files are replaced, `old/`, in the deepest directory of the destination that existed
 /// when staging began.
 struct StagingArea: Sendable {
   static let receiptName = RelativePath("receipt")!
   static let treeName = RelativePath("tree")!
+  static let oldName = RelativePath("old")!
 
   /// The directory that holds the staging directory, beneath the destination root; `tree/` mirrors it.
   let base: RelativePath
@@ -21,6 +22,25 @@ struct StagingArea: Sendable {
   func staged(_ path: RelativePath) -> RelativePath {
     guard let staged = path.relative(to: base) else { preconditionFailure("outside its staging") }
     return staged
+  }
+
+  /// `old/`, which stands from the first moment at which something may have been taken from a final name. Where names
+  /// can be exchanged it stays empty, and what was taken lies in `tree/` under the staged name.
+  func old() throws(SystemError) -> Descriptor? {
+    guard try statusIfAny(directory, Self.oldName) != nil else { return nil }
+    return try directory.openDirectory(Self.oldName)
+  }
+
+  func makeOld() throws(SystemError) -> Descriptor {
+    if let old = try old() { return old }
+    try directory.makeDirectory(Self.oldName, mode: 0o700)
+    try directory.sync()
+    return try directory.openDirectory(Self.oldName)
+  }
+
+  /// Of what is taken for a file of the plan, beneath `old/`.
+  static func oldName(_ index: Int) -> RelativePath {
+    RelativePath.root.appending(FileName("\(index)"))
   }
 
   /// Looks for the plan's staging directory in each existing ancestor of its destinations.

@@ -1,0 +1,163 @@
+import Files
+import Paths
+
+/// `conflict: replace`: what comes out of a final name is looked at only behind the exchange, where nobody can change it
+/// for something else any more; what the receipt does not name goes back.
+extension Publication {
+  /// Puts the staged file in the place of the one that its receipt names.
+  ///
+  /// - Returns: false if the final name is free now, so that the staged file has only to take it.
+  mutating func replaceFile(
+    _ index: Int, _ name: RelativePath, from: Descriptor, at target: Descriptor
+  ) throws(TransferError) -> Bool {
+    guard let receipt = receipts[index], let area else { return false }
+    let destination = plan.files[index].destination
+    let old = try onDestination(index) { () throws(SystemError) in try area.makeOld() }
+    self.old = old
+    do throws(SystemError) {
+      try faults.check(.rename, destination)
+      try from.rename(name, to: target, name, .exchange)
+    } catch  where error.errno == .notFound {
+      return false
+    } catch  where error.isFlagRefused {
+      return try takeAway(receipt, name, to: old, at: target)
+    } catch {
+      throw .destination(error, index)
+    }
+    let out = try onDestination(index) { () throws(SystemError) in
+      try faults.check(.exchanged, destination)
+      return try from.status(name)
+    }
+    if receipt.mayTake(out) {
+      places[index] = .published
+      isVisible = true
+      return true
+    }
+    try onDestination(index) { () throws(SystemError) in
+      try faults.check(.rename, destination)
+      try from.rename(name, to: target, name, .exchange)
+      if try !receipt.names(from.status(name)) { holdsForeign = true }
+    }
+    occupied(index, by: out)
+    return true
+  }
+
+  /// Without EXCHANGE: renames the old file into `old/`, which takes whatever has the name and loses nothing, unlike a
+  /// rename onto it. Until the staged file has been linked, a moment later, the name is missing.
+  ///
+  /// - Returns: false if the final name is free now.
+  private mutating func takeAway(
+    _ receipt: Receipt, _ name: RelativePath, to old: Descriptor, at target: Descriptor
+  ) throws(TransferError) -> Bool {
+    let index = receipt.index
+    let destination = plan.files[index].destination
+    let away = StagingArea.oldName(index)
+    let out = try onDestination(index) { () throws(SystemError) -> Status? in
+      // Only we have a way in there, so nothing is replaced after this look.
+      guard try statusIfAny(old, away) == nil else {
+        throw SystemError("renameat2", old.shownPath(away), errno: .exists)
+      }
+      do throws(SystemError) {
+        try target.rename(name, to: old, away, .plain)
+      } catch  where error.errno == .notFound {
+        return nil
+      }
+      try faults.check(.exchanged, destination)
+      return try old.status(away)
+    }
+    guard let out else { return false }
+    if receipt.mayTake(out) {
+      isVisible = true
+      return false
+    }
+    try putBack(out, away, from: old, to: target, name, index)
+    occupied(index, by: out)
+    return true
+  }
+
+  /// Gives what was taken its name again, unless something newer has it: then it stays in `old/`.
+  private mutating func putBack(
+    _ out: Status, _ away: RelativePath, from old: Descriptor, to target: Descriptor,
+    _ path: RelativePath, _ index: Int
+  ) throws(TransferError) {
+    do throws(SystemError) {
+      try faults.check(.link, plan.files[index].destination)
+      if out.kind == .directory {
+        // Onto nothing, or an empty directory.
+        try old.rename(away, to: target, path, .plain)
+      } else {
+        try old.link(away, to: target, path)
+        try old.unlink(away)
+      }
+    } catch  where [.exists, .notEmpty, .notADirectory].contains(error.errno) {
+      isVisible = true
+    } catch {
+      throw .destination(error, index)
+    }
+  }
+
+  /// Ends what a crash cut off between taking something from a final name and looking at it.
+  ///
+  /// - Returns: whether something foreign was found, and so a conflict noted.
+  mutating func putBackForeign(_ receipt: Receipt, final: Status?, staged: Status?)
+    throws(TransferError) -> Bool
+  {
+    guard receipt.replaces != nil, let old, let area, let tree = area.tree else { return false }
+    let index = receipt.index
+    let destination = plan.files[index].destination
+    if let final, receipt.names(final), let staged, !receipt.names(staged),
+      !receipt.knowsAsOld(staged)
+    {
+      try onDestination(index) { () throws(SystemError) in
+        try faults.check(.rename, destination)
+        try tree.rename(area.staged(destination), to: root, destination, .exchange)
+      }
+      occupied(index, by: staged)
+      return true
+    }
+    let away = StagingArea.oldName(index)
+    let taken = try onDestination(index) { () throws(SystemError) in try statusIfAny(old, away) }
+    guard let taken else { return false }
+    if receipt.knowsAsOld(taken) {
+      isVisible = true
+      return false
+    }
+    if let final {
+      if final.kind == taken.kind, final.snapshot.inode == taken.snapshot.inode {
+        // Linked back, and cut off there.
+        try onDestination(index) { () throws(SystemError) in try old.unlink(away) }
+      } else {
+        holdsForeign = true
+      }
+      return false
+    }
+    try putBack(taken, away, from: old, to: root, destination, index)
+    occupied(index, by: taken)
+    return true
+  }
+
+  /// Once everything that was taken is back, staging holds ours alone again and may be discarded as before the commit.
+  func closeOld() {
+    if holdsForeign || old == nil { return }
+    // Not while something lies in it.
+    try? area?.directory.removeDirectory(StagingArea.oldName)
+  }
+
+  /// Makes durable that the old files lie in staging, before it is made durable that their names are ours.
+  func syncTaken() throws(TransferError) {
+    guard let old, let area, let tree = area.tree else { return }
+    let taken = receipts.values.filter { $0.replaces != nil && places[$0.index] == .published }
+    let parents = Set(taken.map { area.staged(plan.files[$0.index].destination.parent) })
+    try onDestination(nil) { () throws(SystemError) in
+      try old.sync()
+      for path in parents.sorted() {
+        try faults.check(.syncDirectory, path)
+        do throws(SystemError) {
+          try (path.isRoot ? tree : try tree.openDirectory(path)).sync()
+        } catch  where error.errno == .notFound {
+          // Discarded already, at least in part.
+        }
+      }
+    }
+  }
+}
