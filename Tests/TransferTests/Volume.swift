@@ -19,11 +19,27 @@ final class Volume: Sendable {
     return Volume(path)
   }
 
+  /// Copies what the file system of `requireImage` has sent to its device by now, which is what a power cut would leave.
+  static func cutPower(_ type: String, in arena: Arena) throws {
+    try #require(run("cp", "--sparse=always", image(type, arena), "\(image(type, arena)).cut") == 0)
+  }
+
+  /// Mounts that copy in the place of its original, which must be gone by then.
+  static func afterCut(_ type: String, in arena: Arena) throws -> Volume {
+    let mounted = "\(arena.path)/\(type)"
+    try #require(run("mount", "-o", "loop", "\(image(type, arena)).cut", mounted) == 0)
+    return Volume(mounted)
+  }
+
+  private static func image(_ type: String, _ arena: Arena) -> String {
+    "\(arena.path)/\(type).image"
+  }
+
   /// A volume of this type in a loop device; the test is skipped where the machine has no tools for it.
   static func requireImage(_ type: String, in arena: Arena) throws -> (Volume, mountedAt: String) {
     let mounted = "\(arena.path)/\(type)"
     mkdir(mounted, 0o755)
-    guard let volume = image(type, "\(arena.path)/\(type).image", at: mounted) else {
+    guard let volume = image(type, image(type, arena), at: mounted) else {
       try Test.cancel("this machine cannot make and mount a \(type) volume")
     }
     return (volume, mounted)

@@ -1,0 +1,58 @@
+import Files
+import Foundation
+import Glibc
+import Paths
+import Testing
+
+@testable import Transfer
+
+/// What is left of a volume whose power is cut right behind a step.
+@Suite(.enabled(if: geteuid() == 0, "needs root: mounts small ext4, btrfs and xfs volumes"))
+struct PowerCutTests {
+  enum Way: CaseIterable { case replaced, symlinked, linked }
+
+  @Test(arguments: ["ext4", "xfs", "btrfs"], Way.allCases)
+  func `what is published survives a power cut, and so do the files that it replaced`(
+    type: String, way: Way
+  ) async throws {
+    let outer = try Arena()
+    var (volume, mounted): (Volume?, String) = try Volume.requireImage(type, in: outer)
+    var inner: Arena? = try Arena(in: mounted)
+    let plan = try prepare(way, inner!)
+    let receipts = try await transfer().stage(plan)
+    #expect(try await transfer().publish(plan, receipts) == .published(skipped: []))
+    try Volume.cutPower(type, in: outer)
+    inner = nil
+    volume = nil
+    volume = try Volume.afterCut(type, in: outer)
+    let out = try Descriptor.directory(at: plan.destinationRoot)
+    for (file, receipt) in zip(plan.files, receipts) {
+      let there = try? out.status(file.destination)
+      #expect(there.map(receipt.names) == true, "\(file.destination)")
+    }
+    #expect(try await transfer().publish(plan, receipts) == .published(skipped: []))
+    switch way {
+    case .replaced:
+      #expect(try await transfer().discard(plan, replacedBy: receipts) == .removed(files: 3))
+    case .symlinked:
+      #expect(try out.symlinkTarget(plan.files[0].destination) == plan.symlinkTarget(0))
+    case .linked: #expect(try out.status(plan.files[0].destination).links == 2)
+    }
+    withExtendedLifetime(volume) {}
+  }
+
+  private func prepare(_ way: Way, _ arena: Arena) throws -> TransferPlan {
+    switch way {
+    case .replaced:
+      let plan = try arena.replacing(4)
+      // Old for longer than the delivery: durable by itself.
+      sync()
+      return plan
+    case .symlinked, .linked:
+      let frames = try arena.frames(
+        3, into: "\(way)/v001", actions: [way == .linked ? .hardlink : .symlink])
+      let names = frames.files.map { ($0.source, $0.destination) }
+      return try arena.plan(names, id: "\(way)", actions: frames.actions, durability: .safe)
+    }
+  }
+}
