@@ -41,6 +41,37 @@ struct PowerCutTests {
     withExtendedLifetime(volume) {}
   }
 
+  @Test(arguments: ["ext4", "xfs", "btrfs"], [FaultPoint.rename, .exchanged, .syncDirectory])
+  func `a replacement whose power is cut at any call is finished afterwards, with every old file`(
+    type: String, point: FaultPoint
+  ) async throws {
+    for call in 1...4 {
+      let outer = try Arena()
+      var (volume, mounted): (Volume?, String) = try Volume.requireImage(type, in: outer)
+      var inner: Arena? = try Arena(in: mounted)
+      let plan = try prepare(.replaced, inner!)
+      let receipts = try await transfer().stage(plan)
+      let cuts = Counter()
+      let cut = Fault(point, call: call) {
+        cuts.add(1)
+        #expect(throws: Never.self) { try Volume.cutPower(type, in: outer) }
+        return nil
+      }
+      _ = try await transfer(cut).publish(plan, receipts)
+      if cuts.value == 0 { return #expect(call > 2) }
+      inner = nil
+      volume = nil
+      volume = try Volume.afterCut(type, in: outer)
+      #expect(try await transfer().publish(plan, receipts) == .published(skipped: []), "\(call)")
+      let out = try Descriptor.directory(at: plan.destinationRoot)
+      for (file, receipt) in zip(plan.files, receipts) {
+        #expect(receipt.names(try out.status(file.destination)))
+      }
+      #expect(try await transfer().discard(plan, replacedBy: receipts) == .removed(files: 3))
+      withExtendedLifetime(volume) {}
+    }
+  }
+
   private func prepare(_ way: Way, _ arena: Arena) throws -> TransferPlan {
     switch way {
     case .replaced:
