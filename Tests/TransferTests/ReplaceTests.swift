@@ -159,6 +159,20 @@ struct ReplaceTests {
     #expect(try await transfer().discard(plan, replacedBy: again) == .removed(files: 2))
   }
 
+  @Test func `an old file of its source's size and time is not taken for the only copy`()
+    async throws
+  {
+    let arena = try Arena()
+    let plan = try arena.frames(1, action: .move, conflict: .replace)
+    let path = plan.files[0].destination
+    try arena.write(noise(3000, seed: 5), path, in: arena.out)
+    try arena.out.open(path, O_WRONLY).setModified(plan.files[0].snapshot.modified)
+    let receipts = try await transfer().stage(plan)
+    _ = try await transfer().publish(plan, receipts)
+    _ = try await transfer().removeSources(plan, receipts)
+    #expect(try await transfer().discard(plan, replacedBy: receipts) == .removed(files: 1))
+  }
+
   @Test func `a discard killed on the way is finished by doing it again`() async throws {
     let arena = try Arena()
     let plan = try arena.replacing(4)
