@@ -59,12 +59,14 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "CInotifyTools", providers: [.apt(["libinotifytools0-dev"])]),
+    .systemLibrary(name: "COpenEXR", providers: [.apt(["libopenexr-dev"])]),
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .target(name: "CLinux"),
 
     module("Paths"),
     module("Files", ["CLinux", "Paths"]),
+    module("Completeness", ["COpenEXR", "Files", "Paths"]),
     module("Sequences", ["Paths"]),
     module("Rules", ["CPCRE2", "Paths", "Sequences", yams]),
     module("Watching", ["CInotifyTools", "CLinux", "Files", "Paths"]),
@@ -101,6 +103,9 @@ let package = Package(
       "SequencesTests", ["Paths", "Sequences"],
       resources: [.copy("slots.json"), .copy("sequences.json")]),
     tests("RulesTests", ["Paths", "Rules", "Sequences", yams], resources: [.copy("Golden")]),
+    tests(
+      "CompletenessTests", ["Completeness", "Files", "Paths", "TestSupport"],
+      resources: [.copy("pictures.json")]),
     tests("WatchingTests", ["CLinux", "Files", "Paths", "Watching"]),
     tests("TransferTests", ["CLinux", "Files", "Paths", "Transfer"]),
     tests(
