@@ -77,8 +77,8 @@ let package = Package(
     module(
       "Ingest",
       [
-        "CLinux", "CXXHash", "Files", "Journal", "Paths", "ReadModel", "Rules", "Sequences",
-        "Transfer", "Watching", logging,
+        "CLinux", "CXXHash", "Completeness", "Files", "Journal", "Manifests", "Paths", "ReadModel",
+        "Rules", "Sequences", "Transfer", "Watching", logging,
         .product(name: "HeapModule", package: "swift-collections"),
       ]),
     module(
@@ -93,8 +93,7 @@ let package = Package(
       "hotplate",
       [
         "CLinux", "Dashboard", "Files", "Ingest", "Journal", "Paths", "ReadModel", "Rules",
-        "Sequences",
-        "Transfer", argumentParser, logging, services, yams,
+        "Sequences", "Transfer", "Watching", argumentParser, logging, services, yams,
       ]),
     program("hotplate-bench", ["Files", "Paths", "Sequences", "Transfer", argumentParser]),
     module("TestSupport", ["CXXHash", "Files", "Paths"]),

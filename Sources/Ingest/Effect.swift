@@ -7,7 +7,13 @@ import Watching
 /// ended, except `stop`, which is done at once, and `abort`, whose row is written while the work winds down.
 public enum Effect: Sendable {
   /// Look at these files: → `inspected`.
-  case inspect(Arrival.Key, [FileName])
+  case inspect(Arrival.Key, [WantedLook])
+  /// Hold the files below the arrival's directory against these manifests: → `proven`.
+  case prove(Arrival.Key, manifests: [RelativePath], files: Set<RelativePath>)
+  /// Stop the proof of an arrival that has changed or is gone.
+  case stopProof(Arrival.Key)
+  /// Choose the number under which these go, once for all of them: → `versionChosen`.
+  case chooseVersion(Job, VersionQuestion)
   /// Write the job's row, its plan and its claims: → `enqueued` or `claimed`.
   case enqueue(Job)
   /// → `staged` or `stagingEnded`.
@@ -36,6 +42,30 @@ public enum Effect: Sendable {
   case rescan(Place)
 }
 
+/// What is asked of one look at a file.
+public struct WantedLook: Sendable {
+  /// From the arrival's directory.
+  public let path: RelativePath
+  public let checksWhole: Bool
+  /// The state in which it was found whole before: not read again.
+  public let knownWhole: Snapshot?
+}
+
+/// Under which number a delivery may go.
+public struct VersionQuestion: Hashable, Sendable {
+  /// Where the choice counts: the delivery's directory, or its source directory, and the number that its names have.
+  public let scope: Place
+  public let source: Int
+  public let slots: [Slot]
+
+  /// A directory at the destination whose name holds the number.
+  public struct Slot: Hashable, Sendable {
+    public let parent: RelativePath
+    public let head: [UInt8]
+    public let tail: [UInt8]
+  }
+}
+
 /// What is known of a job that has no plan yet.
 public struct WaitingJob: Sendable {
   public let id: JobID
@@ -45,6 +75,7 @@ public struct WaitingJob: Sendable {
   public let directory: Place
   /// The bytes before the slot, or the name of a single file.
   public let head: [UInt8]
-  public let names: [FileName]
+  /// Its files, from the hot folder's root.
+  public let files: [RelativePath]
   public let firstSeen: Moment
 }

@@ -19,7 +19,8 @@ extension Engine {
         return try await journal.transition(
           id, from: ["waiting", "queued", "staging", "staged", "held", "cancelling"],
           to: "cancelling",
-          reason: reason.data, note: reason.message, at: Date(), tombstone: tombstone(job, reason))
+          reason: reason.data, note: reason.message, at: Date(),
+          tombstones: tombstones(job, reason))
       } catch {
         fail(error)
         return false
@@ -77,13 +78,17 @@ extension Engine {
   }
 
   /// A cancel by hand stands until the content changes; that of a sentinel stands as long as the sentinel.
-  private func tombstone(_ job: Job, _ reason: Reason) -> TombstoneRecord? {
-    guard reason.code == .user, let member = job.members.first else { return nil }
-    let files = job.plan.files.map { (name: $0.source.name!, snapshot: $0.snapshot) }
-    return TombstoneRecord(
-      hotFolder: configuration.hotFolders[job.hotFolder].name,
-      directory: job.plan.files[member.files.lowerBound].source.parent, pattern: member.head,
-      fingerprint: Fingerprint(files).data, job: job.id)
+  private func tombstones(_ job: Job, _ reason: Reason) -> [TombstoneRecord] {
+    guard reason.code == .user else { return [] }
+    return job.members.map { member in
+      let files = job.plan.files[member.files]
+      return TombstoneRecord(
+        hotFolder: configuration.hotFolders[job.hotFolder].name,
+        directory: files[member.files.lowerBound].source.parent, pattern: member.head,
+        fingerprint: Fingerprint(
+          files.map { (name: $0.source.name!, snapshot: $0.snapshot) }
+        ).data, job: job.id)
+    }
   }
 
   /// Where in a hot folder an absolute path lies.

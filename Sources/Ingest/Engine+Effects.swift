@@ -12,7 +12,10 @@ private let beforeCommit: Set<String> = ["waiting", "queued", "staging", "staged
 extension Engine {
   func carryOut(_ effect: Effect) {
     switch effect {
-    case .inspect(let key, let names): looks[key.directory, default: []].append((key, names))
+    case .inspect(let key, let wanted): looks.append((key, wanted))
+    case .prove(let key, let manifests, let files): prove(key, manifests, files)
+    case .stopProof(let key): proofs.removeValue(forKey: key)?.raise()
+    case .chooseVersion(let job, let question): chooseVersion(for: job, question)
     case .stop(let id): board.raise(id)
     case .enqueue(let job): chain(job.id) { try await self.enqueue(job) }
     case .stage(let id):
@@ -44,21 +47,6 @@ extension Engine {
       chain(waiting.id) { try await self.record(waiting, reason) }
     case .rescan(let place): watcher.rescan(place)
     }
-  }
-
-  /// Begins the looks that were asked for.
-  func startLooks() {
-    for (directory, asked) in looks {
-      Task {
-        do {
-          let all = try await inspector.look(at: asked.flatMap(\.names), in: directory)
-          for (key, names) in asked { inbox.post(.inspected(key, all.only(names))) }
-        } catch {
-          fail(error)
-        }
-      }
-    }
-    looks = [:]
   }
 
   private func withJob(_ id: JobID, _ work: @escaping @Sendable (Job) async throws -> Void) {
@@ -166,15 +154,19 @@ extension Engine {
 
   /// Under `hold`, frames of the same sequence at the destination that this delivery does not bring.
   private func unwelcome(_ job: Job, _ stop: StopFlag) async throws(TransferError) -> String? {
-    guard job.plan.conflict == .hold, let occupant = try await inspector.occupant(of: job) else {
+    guard job.plan.conflict == .hold, !job.joinsItsVersion,
+      let occupant = try await inspector.occupant(of: job)
+    else {
       return nil
     }
     // Nothing new in it: it may be answered as already there.
+    return try await isAllThere(job, stop) ? nil : occupant
+  }
+
+  func isAllThere(_ job: Job, _ stop: StopFlag) async throws(TransferError) -> Bool {
     let standing = try await transfer.survey(job.plan, stop: stop)
-    let isAllThere =
-      standing.count == job.plan.files.count
+    return standing.count == job.plan.files.count
       && standing.values.allSatisfy { if case .identical = $0 { true } else { false } }
-    return isAllThere ? nil : occupant
   }
 
   private func stagingEnd(_ error: TransferError, _ job: Job) async -> StagingEnd {
@@ -259,7 +251,7 @@ extension Engine {
     let all = receipts[job.id] ?? []
     // Whatever is not told to be removed lies there still.
     var left = Set(job.plan.files.map(\.source))
-    if job.plan.action == .move {
+    if job.plan.isMove {
       var kept: [(ordinal: Int, outcome: String)] = []
       do {
         for removal in try await transfer.removeSources(job.plan, all, expecting: { _ in }) {
@@ -278,7 +270,7 @@ extension Engine {
         try await journal.note("\(job.plan.files[ordinal].source) \(why)", on: job.id, at: Date())
       }
     }
-    do { _ = try await transfer.discard(job.plan) } catch {
+    do { _ = try await transfer.discard(job.plan, replacedBy: all) } catch {
       log.error("staging could not be removed: \(error)", metadata: metadata(job))
     }
     let present = all.count { $0.method == .present }
@@ -348,16 +340,24 @@ extension Engine {
       hotFolder: configuration.hotFolders[waiting.hotFolder].name,
       settings: Data(try JSON.encode(WaitingSettings(waiting: waiting.source))),
       reason: reason.data,
-      expectedFrames: waiting.names.count, expectedBytes: 0, created: waiting.firstSeen.wall,
+      expectedFrames: waiting.files.count, expectedBytes: 0, created: waiting.firstSeen.wall,
       ended: Date())
     try await journal.insert(record, frames: [], claims: [], at: Date())
     guard reason.code == .user else { return }
-    let looks = try await inspector.look(at: waiting.names, in: waiting.directory).looks
-    try await journal.add(
-      TombstoneRecord(
-        hotFolder: record.hotFolder, directory: waiting.directory.path, pattern: waiting.head,
-        fingerprint: Fingerprint(looks.map { (name: $0.key, snapshot: $0.value.snapshot) }).data,
-        job: waiting.id))
+    for (directory, files) in Dictionary(grouping: waiting.files, by: \.parent) {
+      let wanted = files.map {
+        ($0.name!, WantedLook(path: $0, checksWhole: false, knownWhole: nil))
+      }
+      let place = Place(root: waiting.hotFolder, path: directory)
+      let looks = try await inspector.look(
+        at: Dictionary(uniqueKeysWithValues: wanted), in: place
+      ).looks
+      try await journal.add(
+        TombstoneRecord(
+          hotFolder: record.hotFolder, directory: directory, pattern: waiting.head,
+          fingerprint: Fingerprint(looks.map { (name: $0.key, snapshot: $0.value.snapshot) }).data,
+          job: waiting.id))
+    }
   }
 }
 

@@ -11,15 +11,16 @@ extension Engine: EngineView {
   public func jobs(_ query: JobQuery) async throws -> [JobView] {
     var views = try await JournalReader(journal).jobs(query).map { live($0) }
     let isFirstPage = query.before == nil
-    if isFirstPage, query.states.isEmpty || query.states.contains(.waiting) {
-      let waiting = intake.arrivals.values.filter { $0.key.rule != nil }.map { waitingView($0) }
+    if isFirstPage, query.states.isEmpty || !query.states.isDisjoint(with: [.waiting, .held]) {
+      let waiting = intake.arrivals.values.filter { $0.key.isTaken }.map { waitingView($0) }
+        .filter { query.states.isEmpty || query.states.contains($0.state) }
       views = Array((waiting.sorted { $0.id > $1.id } + views).prefix(max(1, query.limit)))
     }
     return views
   }
 
   public func job(_ id: String) async throws -> JobDetailView? {
-    if let arrival = intake.arrivals.values.first(where: { $0.job == id && $0.key.rule != nil }) {
+    if let arrival = intake.arrivals.values.first(where: { $0.job == id && $0.key.isTaken }) {
       return JobDetailView(job: waitingView(arrival), map: [], history: [])
     }
     guard var detail = try await JournalReader(journal).job(id) else { return nil }
@@ -35,7 +36,7 @@ extension Engine: EngineView {
   }
 
   public func cancel(job id: String, why: String?, by: String) async throws -> CancelAnswer {
-    if let arrival = intake.arrivals.values.first(where: { $0.job == id && $0.key.rule != nil }) {
+    if let arrival = intake.arrivals.values.first(where: { $0.job == id && $0.key.isTaken }) {
       let view = waitingView(arrival)
       apply(.cancel(id, userReason(why, by)))
       await chains[id]?.task.value
@@ -56,8 +57,10 @@ extension Engine: EngineView {
         && job.plan.files.contains { $0.source.isAtOrBelow(place.path) }
     }.map(\.id)
     let waiting = intake.arrivals.values.filter {
-      $0.key.rule != nil && $0.key.directory.root == place.root
-        && $0.key.directory.path.isAtOrBelow(place.path)
+      arrival in
+      arrival.key.isTaken && arrival.key.directory.root == place.root
+        && (arrival.key.directory.path.isAtOrBelow(place.path)
+          || arrival.files.keys.contains { arrival.path($0).isAtOrBelow(place.path) })
     }.map(\.job)
     apply(.cancelBelow(place, userReason(why, by)))
     var reached: [JobView] = []
@@ -121,8 +124,9 @@ extension Engine: EngineView {
   public func health() async throws -> HealthView {
     var counts: [String: Int] = [:]
     for job in intake.jobs.values { counts[job.state.rawValue, default: 0] += 1 }
-    let waiting = intake.arrivals.values.count { $0.key.rule != nil }
-    if waiting > 0 { counts[JobState.waiting.rawValue, default: 0] += waiting }
+    for arrival in intake.arrivals.values where arrival.key.isTaken {
+      counts[state(of: arrival).rawValue, default: 0] += 1
+    }
     let folders = configuration.hotFolders.enumerated().map { index, folder in
       HotFolderView(
         name: folder.name, path: ExactText(folder.path),
@@ -131,7 +135,7 @@ extension Engine: EngineView {
     }
     let problems =
       intake.troubles.map { "\(shown(intake.absolute($0.key))) \($0.value)" }.sorted()
-      + intake.limited.values.sorted()
+      + intake.limited.values.sorted() + ruleProblems
     return HealthView(
       ok: problems.isEmpty, version: configuration.version, pid: getpid(), started: started,
       hotFolders: folders,
@@ -150,7 +154,7 @@ extension Engine: EngineView {
     if let progress = progress[row.id] {
       view.frames.staged = progress.frames
       view.bytes.done = Int64(progress.bytes)
-      for index in view.members.indices { view.members[index].frames = view.frames }
+      if view.members.count == 1 { view.members[0].frames = view.frames }
     }
     if let job = intake.jobs[row.id], let reason = job.reason { view.reason = reason }
     return view
@@ -159,22 +163,28 @@ extension Engine: EngineView {
   private func waitingView(_ arrival: Arrival) -> JobView {
     let source = intake.label(arrival)
     let frames = FramesView(expected: arrival.files.count)
-    let bytes = arrival.files.values.reduce(0) { $0 + ($1?.size ?? 0) }
+    let bytes = arrival.byteCount
     return JobView(
-      id: arrival.job, state: .waiting, rule: arrival.key.rule.map { intake.rules.rules[$0].name },
+      id: arrival.job, state: state(of: arrival), rule: intake.ruleName(of: arrival),
       hotFolder: configuration.hotFolders[arrival.key.directory.root].name, source: source,
       destination: nil,
       frames: frames, bytes: BytesView(expected: Int64(bytes)), reason: reason(for: arrival),
       created: Timestamp(arrival.firstSeen.wall),
-      members: [MemberView(source: source, destination: nil, frames: frames, state: .waiting)])
+      members: [
+        MemberView(source: source, destination: nil, frames: frames, state: state(of: arrival))
+      ])
+  }
+
+  /// What has no plan yet waits, or is held until a person does something about it.
+  private func state(of arrival: Arrival) -> JobState {
+    if case .held = arrival.phase { .held } else { .waiting }
   }
 
   private func arrivalView(_ arrival: Arrival) -> ArrivalView {
     var refused: [RefusalView] = []
-    if let name = arrival.files.keys.min(), arrival.key.rule == nil,
+    if let file = arrival.files.keys.min(), !arrival.key.isTaken,
       case .unmatched(let refusals) = intake.rules.decide(
-        arrival.key.directory.path.appending(name),
-        hotFolder: configuration.hotFolders[arrival.key.directory.root].name)
+        arrival.path(file), hotFolder: configuration.hotFolders[arrival.key.directory.root].name)
     {
       refused = refusals.map { RefusalView(rule: $0.rule, why: $0.why) }
     }
@@ -182,15 +192,17 @@ extension Engine: EngineView {
       hotFolder: configuration.hotFolders[arrival.key.directory.root].name,
       source: intake.label(arrival),
       files: arrival.files.count,
-      bytes: Int64(arrival.files.values.reduce(0) { $0 + ($1?.size ?? 0) }),
+      bytes: Int64(arrival.byteCount),
       reason: reason(for: arrival), refused: refused)
   }
 
   private func reason(for arrival: Arrival) -> Reason {
     switch arrival.phase {
-    case .blocked(let reason): reason
+    case .blocked(let reason), .held(let reason): reason
     case .parked:
       Reason(.settling, "ready; waits for a place in the queue", at: arrival.firstSeen.wall)
+    case .proving:
+      Reason(.manifest, "its manifest is held against its files", at: arrival.firstSeen.wall)
     case .settling, .inspecting:
       Reason(
         .settling, "waits until nothing has changed for \(arrival.quiet)",
@@ -219,7 +231,8 @@ extension Engine: EngineView {
   /// Answers that are shown as arrivals; jobs and what was published are shown elsewhere.
   private func reason(for answer: Answer, at now: Date) -> Reason? {
     switch answer {
-    case .waiting, .job, .done: nil
+    case .waiting, .job, .done, .companion: nil
+    case .left(let rule, let text): Reason("left", "\(text) (rule \(rule))", at: now)
     case .cancelled(let job):
       Reason(.user, "cancelled by hand as job \(job); taken again when a file changes", at: now)
     case .onHold(let sentinel):

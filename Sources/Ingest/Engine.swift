@@ -42,6 +42,8 @@ public actor Engine {
   let transfer: Transfer
   let inspector: Inspector
   let threads = FileThreads()
+  /// A terabyte's digests take hours: nobody else waits behind them.
+  let proofThreads = FileThreads()
   let log: Logger
   let inbox = Inbox()
   let board = StopBoard()
@@ -74,9 +76,14 @@ public actor Engine {
   /// Syncs of published files, one after another: they must not fill the disk's queue.
   var syncs: Task<Void, Never>?
   var unsynced = 0
-  /// Looks asked for by the events at hand, by directory: the journal is asked once for each.
-  var looks: [Place: [(key: Arrival.Key, names: [FileName])]] = [:]
+  /// Looks asked for by the events at hand: the journal is asked once for each directory.
+  var looks: [(key: Arrival.Key, wanted: [WantedLook])] = []
+  /// Manifests that are held against files, and the way to stop that.
+  var proofs: [Arrival.Key: StopFlag] = [:]
+  /// Versions are chosen one after another: each choice counts for the next.
+  var versions: Task<Void, Never>?
   var endsAtRest = false
+  var ruleProblems: [String] = []
   private var timer: (due: Duration, task: Task<Void, Never>)?
   private var failure: (any Error)?
   private var isReady = false
@@ -142,6 +149,12 @@ public actor Engine {
       try await watcher.watch(root: index, at: hotFolder.path)
     }
   }
+
+  /// Puts other rules in force: what has no job yet, and what is held, is asked again.
+  public func use(_ rules: RuleSet) { inbox.post(.rulesChanged(rules)) }
+
+  /// Mistakes in rule files, for `health`; files that have some count as they were before.
+  public func setRuleProblems(_ problems: [String]) { ruleProblems = problems }
 
   /// Ends `run`: no new work, staging kept, the journal closed by its owner afterwards.
   public nonisolated func stop() {

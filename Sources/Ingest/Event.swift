@@ -2,6 +2,7 @@ import Files
 import Foundation
 import Paths
 import ReadModel
+import Rules
 import Watching
 
 /// Everything that can happen to the engine. The reducer sees nothing else.
@@ -12,6 +13,11 @@ public enum Event: Sendable {
   /// Some deadline has come.
   case tick
   case inspected(Arrival.Key, Inspection)
+  /// The manifests were held against the files: nil if all is there and right, else what is not, in words.
+  case proven(Arrival.Key, Proof)
+  case versionChosen(JobID, Int)
+  /// Others are in force from here on.
+  case rulesChanged(RuleSet)
 
   /// Its row stands in the journal.
   case enqueued(JobID)
@@ -57,24 +63,30 @@ public struct Inspection: Sendable {
     public let snapshot: Snapshot
     public let writer: Writer
     public internal(set) var known: Known
+    /// What is missing of it, by its format; nil if nothing is, or nobody asked.
+    public let lack: String?
 
-    public init(kind: FileKind, snapshot: Snapshot, writer: Writer, known: Known) {
+    public init(
+      kind: FileKind, snapshot: Snapshot, writer: Writer, known: Known, lack: String? = nil
+    ) {
       self.kind = kind
       self.snapshot = snapshot
       self.writer = writer
       self.known = known
+      self.lack = lack
     }
   }
 
-  /// By name; a name that is gone is missing here.
-  public var looks: [FileName: Look]
-  /// Names that no longer stand there.
-  public var gone: Set<FileName>
+  /// By path from the arrival's directory; one that is gone is missing here.
+  public var looks: [RelativePath: Look]
+  /// What no longer stands there.
+  public var gone: Set<RelativePath>
   /// Why some could not be looked at, in words.
-  public var failures: [FileName: String]
+  public var failures: [RelativePath: String]
 
   public init(
-    looks: [FileName: Look] = [:], gone: Set<FileName> = [], failures: [FileName: String] = [:]
+    looks: [RelativePath: Look] = [:], gone: Set<RelativePath> = [],
+    failures: [RelativePath: String] = [:]
   ) {
     self.looks = looks
     self.gone = gone
@@ -82,17 +94,14 @@ public struct Inspection: Sendable {
   }
 }
 
-extension Inspection {
-  /// The part that speaks of these names.
-  func only(_ names: [FileName]) -> Inspection {
-    var part = Inspection()
-    for name in names {
-      part.looks[name] = looks[name]
-      part.failures[name] = failures[name]
-      if gone.contains(name) { part.gone.insert(name) }
-    }
-    return part
-  }
+/// What became of holding manifests against files.
+public enum Proof: Hashable, Sendable {
+  /// Everything they list is there and right.
+  case right
+  /// What is missing or wrong, in words.
+  case wrong(String)
+  /// Something changed meanwhile.
+  case stopped
 }
 
 public enum StagingEnd: Sendable {

@@ -17,14 +17,14 @@ struct Fingerprint {
   }
 
   /// Marks these files as cancelled if all of them are still what they were; with one changed, all are new.
-  func mark(_ inspection: inout Inspection, as job: JobID) {
+  func mark(_ looks: inout [FileName: Inspection.Look], as job: JobID) {
     var wanted = Set<UInt64>()
     for start in stride(from: data.startIndex, to: data.endIndex, by: 8) {
       wanted.insert(data[start..<min(start + 8, data.endIndex)].reduce(0) { $0 << 8 | UInt64($1) })
     }
-    let present = inspection.looks.filter { wanted.contains(Self.hash($0.key, $0.value.snapshot)) }
+    let present = looks.filter { wanted.contains(Self.hash($0.key, $0.value.snapshot)) }
     guard present.count == wanted.count else { return }
-    for name in present.keys { inspection.looks[name]?.known = .cancelled(job) }
+    for name in present.keys { looks[name]?.known = .cancelled(job) }
   }
 
   private static func hash(_ name: FileName, _ snapshot: Snapshot) -> UInt64 {

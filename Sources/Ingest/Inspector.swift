@@ -1,4 +1,5 @@
 import CLinux
+import Completeness
 import Files
 import Foundation
 import Glibc
@@ -13,58 +14,83 @@ struct Inspector: Sendable {
   let journal: Journal
   let threads: FileThreads
 
-  /// What lies at these names now, and what the journal knows of it.
-  func look(at names: [FileName], in directory: Place) async throws(JournalError) -> Inspection {
+  /// What lies at these names of one directory now, and what the journal knows of it.
+  func look(at wanted: [FileName: WantedLook], in directory: Place) async throws(JournalError)
+    -> DirectoryLook
+  {
     let hotFolder = hotFolders[directory.root]
     let known = try await journal.ingested(hotFolder: hotFolder.name, directory: directory.path)
     let stones = try await journal.tombstones().filter {
       $0.hotFolder == hotFolder.name && $0.directory == directory.path
     }
     return await threads.run {
-      var inspection = Self.look(at: names, in: directory.path, root: hotFolder.path, known: known)
-      for stone in stones { Fingerprint(stone.fingerprint).mark(&inspection, as: stone.job) }
-      return inspection
+      var look = Self.look(at: wanted, in: directory.path, root: hotFolder.path, known: known)
+      for stone in stones { Fingerprint(stone.fingerprint).mark(&look.looks, as: stone.job) }
+      return look
     }
   }
 
+  /// What one look at names of one directory found.
+  struct DirectoryLook: Sendable {
+    var looks: [FileName: Inspection.Look] = [:]
+    var gone: Set<FileName> = []
+    var failures: [FileName: String] = [:]
+  }
+
   private static func look(
-    at names: [FileName], in path: RelativePath, root: String, known: [FileName: [IngestedRecord]]
-  ) -> Inspection {
-    var inspection = Inspection()
+    at wanted: [FileName: WantedLook], in path: RelativePath, root: String,
+    known: [FileName: [IngestedRecord]]
+  ) -> DirectoryLook {
+    var look = DirectoryLook()
     let directory: Descriptor
     do throws(SystemError) {
       directory = try Descriptor.directory(at: root).openDirectory(path)
     } catch {
       // Gone, or for the moment out of reach: its files stay what they are until an event or a rescan tells more.
       if error.errno == .notFound || error.errno == .notADirectory {
-        inspection.gone = Set(names)
+        look.gone = Set(wanted.keys)
       } else if error.errno == .noPermission || error.errno == .notPermitted {
-        for name in names { inspection.failures[name] = error.errno.message }
+        for name in wanted.keys { look.failures[name] = error.errno.message }
       }
-      return inspection
+      return look
     }
-    for name in names {
-      let file = RelativePath.root.appending(name)
+    for (name, wanted) in wanted {
       do throws(SystemError) {
-        let status = try directory.status(file)
-        var writer = Inspection.Look.Writer.unknown
-        if status.kind == .file {
-          let open = try directory.open(file, O_RDONLY | O_NONBLOCK)
-          writer = Self.writer(of: open)
-        }
-        inspection.looks[name] = Inspection.Look(
-          kind: status.kind, snapshot: status.snapshot, writer: writer,
-          known: Self.known(status.snapshot, known[name] ?? []))
+        look.looks[name] = try Self.look(at: name, in: directory, wanted, known[name] ?? [])
       } catch {
         switch error.errno {
-        case .notFound, .notADirectory: inspection.gone.insert(name)
-        case .noPermission, .notPermitted: inspection.failures[name] = error.errno.message
+        case .notFound, .notADirectory: look.gone.insert(name)
+        case .noPermission, .notPermitted: look.failures[name] = error.errno.message
         // It may pass: looked at again after another quiet time.
         default: break
         }
       }
     }
-    return inspection
+    return look
+  }
+
+  private static func look(
+    at name: FileName, in directory: Descriptor, _ wanted: WantedLook, _ known: [IngestedRecord]
+  ) throws(SystemError) -> Inspection.Look {
+    let path = RelativePath.root.appending(name)
+    let status = try directory.status(path)
+    guard status.kind == .file else {
+      return Inspection.Look(
+        kind: status.kind, snapshot: status.snapshot, writer: .unknown, known: .new)
+    }
+    let file = try directory.open(path, O_RDONLY | O_NONBLOCK)
+    let knowledge = Self.known(status.snapshot, known)
+    var lack: String?
+    // What was published before was whole then.
+    if wanted.checksWhole, wanted.knownWhole != status.snapshot, knowledge == .new,
+      case .incomplete(let what) = try completeness(
+        of: file, named: name, size: status.snapshot.size)
+    {
+      lack = what
+    }
+    return Inspection.Look(
+      kind: .file, snapshot: status.snapshot, writer: Self.writer(of: file), known: knowledge,
+      lack: lack)
   }
 
   private static func writer(of file: Descriptor) -> Inspection.Look.Writer {

@@ -19,7 +19,8 @@ extension Intake {
       }
       return
     }
-    if job.isBeingSetAside {
+    // Before its row stands there is nothing to cancel in the journal.
+    if job.isBeingSetAside || drafts[id] != nil {
       jobs[id]?.pendingCancel = reason
       return
     }
@@ -42,8 +43,9 @@ extension Intake {
       cancel(job.id, reason, &effects)
     }
     for arrival in Array(arrivals.values)
-    where arrival.key.rule != nil && arrival.key.directory.root == place.root
-      && arrival.key.directory.path.isAtOrBelow(place.path)
+    where arrival.key.isTaken && arrival.key.directory.root == place.root
+      && (arrival.key.directory.path.isAtOrBelow(place.path)
+        || arrival.files.keys.contains { arrival.path($0).isAtOrBelow(place.path) })
     {
       remove(arrival, reason, answer: .cancelled(arrival.job), &effects)
     }
@@ -63,7 +65,7 @@ extension Intake {
       for file in job.plan.files where owns(id, file.source, job.hotFolder) {
         let place = Place(root: job.hotFolder, path: file.source)
         answer(place, .cancelled(id))
-        cancelledKeys.insert(key(for: place).0)
+        cancelledKeys.insert(seat(for: place, now).key)
       }
       for path in job.touched {
         seen(Place(root: job.hotFolder, path: path), .found, now, &effects)

@@ -19,6 +19,7 @@ extension Intake {
       // A directory of that name cancels like a file.
       if let sentinel = place.sentinel { sentinelSeen(place, sentinel, now, &effects) }
       add(directory: place)
+      stirred(place, now)
     case .directoryRemoved(let place):
       sentinelGone(place, now, &effects)
       directoryGone(
@@ -40,6 +41,7 @@ extension Intake {
       } else if !place.isOurs {
         for scope in untold.keys { untold[scope]?.remove(place) }
         answer(place, .special(kind.rawValue))
+        stirred(place, now)
       }
     case .rescanning(let place, let cause):
       if case .watchLimit(let limit) = cause {
@@ -115,30 +117,34 @@ extension Intake {
     if case .job(let id)? = directories[directory]?.files[name] {
       return touched(id, place, change, now, &effects)
     }
+    stirred(place, now)
     if isInFlight(name) {
-      leaveArrival(directory, name, now)
+      leaveArrival(place, now)
       return answer(place, .inFlight)
     }
-    let (key, quiet) = key(for: place)
-    if change != .found, cancelledKeys.remove(key) != nil { revive(key, but: name, now, &effects) }
-    if let sentinel = hold(over: key) {
-      leaveArrival(directory, name, now)
+    let seat = seat(for: place, now)
+    let key = seat.key
+    if change != .found, cancelledKeys.remove(key) != nil { revive(key, but: place, now, &effects) }
+    if let sentinel = hold(over: seat, at: place) {
+      leaveArrival(place, now)
       return answer(place, .onHold(sentinel: sentinel))
     }
     if case .waiting(let old)? = directories[directory]?.files[name], old != key {
-      leaveArrival(directory, name, now)
+      leaveArrival(place, now)
     }
-    join(key, name, quiet, change, now)
+    if seat.isCompanion { return answer(place, .companion) }
+    join(seat, place, now)
   }
 
   /// The content of what a person cancelled changed: the whole of it is eligible again.
   private mutating func revive(
-    _ key: Arrival.Key, but name: FileName, _ now: Moment, _ effects: inout [Effect]
+    _ key: Arrival.Key, but changed: Place, _ now: Moment, _ effects: inout [Effect]
   ) {
-    for (other, answer) in directories[key.directory]?.files ?? [:] where other != name {
-      guard case .cancelled = answer else { continue }
-      let place = Place(root: key.directory.root, path: key.directory.path.appending(other))
-      guard self.key(for: place).0 == key else { continue }
+    for place in known(below: key.directory)
+    where place != changed && (key.isDelivery || place.parent == key.directory) {
+      guard case .cancelled? = directories[place.parent]?.files[place.path.name!],
+        seat(for: place, now).key == key
+      else { continue }
       self.answer(place, nil)
       seen(place, .found, now, &effects)
     }
@@ -173,58 +179,84 @@ extension Intake {
     }
   }
 
-  func key(for place: Place) -> (Arrival.Key, Duration?) {
-    let name = place.path.name!
-    switch rules.decide(place.path, hotFolder: hotFolders[place.root].name) {
-    case .taken(let match):
-      let key = Arrival.Key(
-        directory: place.parent, rule: match.ruleIndex, name: name, slot: match.slot)
-      return (key, rules.rules[match.ruleIndex].ready.quiet)
-    case .unmatched, .failed:
-      return (
-        Arrival.Key(directory: place.parent, rule: nil, name: name, slot: guessSlot(in: name)), nil
-      )
+  /// Something happened at a place: deliveries that it lies below, and who waits for such a name, look again.
+  mutating func stirred(_ place: Place, _ now: Moment) {
+    for key in awaited.removeValue(forKey: place.parent) ?? [] { settleAgain(key, now) }
+    if deliveries.isEmpty { return }
+    var directory = place.path
+    while !directory.isRoot {
+      directory = directory.parent
+      let above = Place(root: place.root, path: directory)
+      if deliveries.contains(above) { settleAgain(Arrival.Key(delivery: above), now) }
     }
   }
 
-  private mutating func join(
-    _ key: Arrival.Key, _ name: FileName, _ quiet: Duration?, _ change: Change, _ now: Moment
-  ) {
+  private mutating func settleAgain(_ key: Arrival.Key, _ now: Moment) {
+    guard var arrival = arrivals.removeValue(forKey: key) else { return }
+    arrival.lastChange = now.uptime
+    arrival.changes += 1
+    switch arrival.phase {
+    case .inspecting, .proving: break
+    case .settling, .parked, .blocked, .held: arrival.phase = .settling
+    }
+    arrivals[key] = arrival
+    schedule(key)
+  }
+
+  private mutating func join(_ seat: Seat, _ place: Place, _ now: Moment) {
+    let key = seat.key
+    guard let path = key.relative(place) else { preconditionFailure("a seat elsewhere") }
     // Taken out while it is changed: a second reference would copy all its files for each new one.
     var arrival =
       arrivals.removeValue(forKey: key)
       ?? Arrival(
         key: key, job: makeID(now.wall), firstSeen: now, lastChange: now.uptime,
-        quiet: quiet ?? .zero)
-    if arrival.files[name] == nil { arrival.files[name] = .some(nil) }
+        quiet: seat.quiet ?? .zero)
+    if arrival.files[path] == nil { arrival.files[path] = Arrival.File() }
+    arrival.quiet = max(arrival.quiet, seat.quiet ?? .zero)
     arrival.lastChange = now.uptime
     arrival.changes += 1
     switch arrival.phase {
-    case .inspecting: break
-    case .settling, .parked: if quiet != nil { arrival.phase = .settling }
-    case .blocked: arrival.phase = quiet == nil ? arrival.phase : .settling
+    case .inspecting, .proving: break
+    case .settling, .parked, .blocked, .held: arrival.phase = .settling
     }
-    if quiet == nil {
-      arrival.phase = .blocked(
-        Reason(.unmatched, "no rule takes it: `hotplate explain` says why", at: now.wall))
-    }
+    if let refusal = seat.refusal { arrival.phase = .blocked(refusal) }
     arrivals[key] = arrival
-    answer(Place(root: key.directory.root, path: key.directory.path.appending(name)), .waiting(key))
-    if quiet != nil { schedule(key) }
+    if key.isDelivery { deliveries.insert(key.directory) }
+    answer(place, .waiting(key))
+    if seat.refusal == nil { schedule(key) }
   }
 
   /// Takes a file out of the arrival it waits in; what is left settles anew.
-  mutating func leaveArrival(_ directory: Place, _ name: FileName, _ now: Moment) {
-    guard case .waiting(let key)? = directories[directory]?.files[name],
+  mutating func leaveArrival(_ place: Place, _ now: Moment) {
+    guard let name = place.path.name,
+      case .waiting(let key)? = directories[place.parent]?.files[name],
       var arrival = arrivals.removeValue(forKey: key)
     else { return }
-    arrival.files[name] = nil
+    if let path = key.relative(place) { arrival.files[path] = nil }
     arrival.lastChange = now.uptime
     arrival.changes += 1
-    if !arrival.files.isEmpty {
-      if case .blocked = arrival.phase, key.rule != nil { arrival.phase = .settling }
-      arrivals[key] = arrival
-      if key.rule != nil { schedule(key) }
+    if arrival.files.isEmpty { return forget(key) }
+    switch arrival.phase {
+    case .blocked, .held: if key.isTaken { arrival.phase = .settling }
+    default: break
+    }
+    arrivals[key] = arrival
+    if key.isTaken { schedule(key) }
+  }
+
+  /// An arrival is no more: nobody waits on its behalf.
+  mutating func forget(_ key: Arrival.Key) {
+    arrivals[key] = nil
+    retryAt[key] = nil
+    patienceEnds[key] = nil
+    stopAwaiting(key)
+    if key.isDelivery { deliveries.remove(key.directory) }
+  }
+
+  mutating func stopAwaiting(_ key: Arrival.Key) {
+    for (directory, keys) in awaited where keys.contains(key) {
+      awaited[directory] = keys.count == 1 ? nil : keys.subtracting([key])
     }
   }
 
@@ -234,8 +266,9 @@ extension Intake {
     if holds[place] != nil { return sentinelGone(place, now, &effects) }
     let directory = place.parent
     guard let name = place.path.name, let old = directories[directory]?.files[name] else { return }
+    stirred(place, now)
     switch old {
-    case .waiting: leaveArrival(directory, name, now)
+    case .waiting: leaveArrival(place, now)
     case .job(let id):
       // Our own removals, after the commit, come back as events too.
       if let job = jobs[id], job.state.takesCancel || job.state == .cancelling {
@@ -289,18 +322,28 @@ extension Intake {
   ) {
     guard let directory = directories.removeValue(forKey: place) else { return }
     var waiting: Set<Arrival.Key> = []
-    for answer in directory.files.values {
-      if case .waiting(let key) = answer { waiting.insert(key) }
+    for (name, answer) in directory.files {
+      guard case .waiting(let key) = answer else { continue }
+      let isWhole = key.directory.path.isAtOrBelow(place.path)
+      if isWhole {
+        waiting.insert(key)
+      } else if let path = key.relative(Place(root: place.root, path: place.path.appending(name))) {
+        // A part of a delivery: the rest waits on.
+        arrivals[key]?.files[path] = nil
+        if arrivals[key]?.files.isEmpty == true { waiting.insert(key) }
+      }
     }
     for key in waiting {
-      if let arrival = arrivals.removeValue(forKey: key), key.rule != nil {
-        effects.append(.recordCancelled(waitingJob(arrival), reason))
-      }
+      guard let arrival = arrivals[key] else { continue }
+      forget(key)
+      effects.append(.stopProof(key))
+      if key.isTaken { effects.append(.recordCancelled(waitingJob(arrival), reason)) }
     }
     for name in directory.subdirectories {
       forget(Place(root: place.root, path: place.path.appending(name)), reason, now, &effects)
     }
     holds = holds.filter { $0.key.parent != place }
+    if !place.path.isRoot { stirred(place, now) }
   }
 
   /// Sets or, with nil, forgets what a name is there for.
@@ -317,16 +360,6 @@ extension Intake {
     guard let name = place.path.name else { return }
     add(directory: place.parent)
     directories[place.parent]?.subdirectories.insert(name)
-  }
-}
-
-extension Arrival.Key {
-  init(directory: Place, rule: Int?, name: FileName, slot: Slot?) {
-    self.directory = directory
-    self.rule = rule
-    hasSlot = slot != nil
-    head = slot.map { Array(name.bytes[..<$0.range.lowerBound]) } ?? name.bytes
-    tail = slot.map { Array(name.bytes[$0.range.upperBound...]) } ?? []
   }
 }
 

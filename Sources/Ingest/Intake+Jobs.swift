@@ -38,30 +38,47 @@ extension Intake {
   }
 
   mutating func startJobs(_ now: Moment, _ effects: inout [Effect]) {
-    var later: [JobID] = []
-    while running.count < limits.running, !queue.isEmpty {
-      let id = queue.removeFirst()
-      guard let job = jobs[id], job.state == .queued else {
-        unstarted.remove(id)
-        continue
-      }
-      // Before the first look a sentinel that came while we were down might still be unseen.
-      guard lookedAt.contains(job.hotFolder) else {
-        later.append(id)
-        continue
-      }
+    while running.count < limits.running, let id = takeFromQueue() {
       running.insert(id)
       unstarted.remove(id)
       jobs[id]?.state = .staging
-      if job.started == nil { jobs[id]?.started = now.wall }
+      if jobs[id]?.started == nil { jobs[id]?.started = now.wall }
       effects.append(.stage(id))
     }
-    queue.insert(contentsOf: later, at: 0)
     while unstarted.count + unparked.count < limits.queued, !parked.isEmpty {
       let key = parked.removeFirst()
       guard let arrival = arrivals[key], case .parked = arrival.phase else { continue }
       unparked.insert(key)
       inspect(key, &effects)
+    }
+  }
+
+  /// The next job that may begin: of the highest priority the first that came, past those whose rule has its number of
+  /// jobs running.
+  private mutating func takeFromQueue() -> JobID? {
+    queue.removeAll { id in
+      if jobs[id]?.state == .queued { return false }
+      unstarted.remove(id)
+      return true
+    }
+    var best: (index: Int, priority: Int)?
+    for (index, id) in queue.enumerated() {
+      // Before the first look a sentinel that came while we were down might still be unseen.
+      guard let job = jobs[id], lookedAt.contains(job.hotFolder),
+        best.map({ job.priority > $0.priority }) ?? true, mayRun(job)
+      else { continue }
+      best = (index, job.priority)
+    }
+    return best.map { queue.remove(at: $0.index) }
+  }
+
+  private func mayRun(_ job: Job) -> Bool {
+    job.rules.allSatisfy { rule in
+      guard let atMost = rule.atMost else { return true }
+      let others = running.count { id in
+        jobs[id]?.rules.contains { $0.name == rule.name } ?? false
+      }
+      return others < atMost
     }
   }
 
@@ -202,10 +219,10 @@ extension Intake {
       let place = Place(root: job.hotFolder, path: file.source)
       guard case .job(id)? = directories[place.parent]?.files[file.source.name!] else { continue }
       // A moved source is gone unless it was kept because it had changed.
-      answer(place, job.plan.action == .copy || kept.contains(file.source) ? .done(id) : nil)
+      answer(place, !job.plan.isMove || kept.contains(file.source) ? .done(id) : nil)
       if job.touched.contains(file.source) { seen(place, .found, now, &effects) }
     }
-    if job.plan.action == .move, !job.touched.isEmpty {
+    if job.plan.isMove, !job.touched.isEmpty {
       for directory in job.sourceDirectories {
         effects.append(.rescan(Place(root: job.hotFolder, path: directory)))
       }
@@ -235,4 +252,5 @@ extension Intake {
 }
 
 /// What every held job says besides its conflict.
-private let wayOut = "; clear it away: held jobs are tried again at the next start"
+private let wayOut =
+  "; clear it away: held jobs are tried again when the rules change, or at the next start"

@@ -28,8 +28,23 @@ extension Intake {
         cancel(job.id, reason, &effects)
       }
     }
-    for arrival in Array(arrivals.values) where covers(place, sentinel, arrival.key) {
-      remove(arrival, reason, answer: .onHold(sentinel: place), &effects)
+    for arrival in Array(arrivals.values) where arrival.key.directory.root == place.root {
+      if sentinel == .tree, arrival.key.directory.path.isAtOrBelow(place.path.parent) {
+        remove(arrival, reason, answer: .onHold(sentinel: place), &effects)
+        continue
+      }
+      let covered = arrival.files.keys.map {
+        Place(root: place.root, path: arrival.path($0))
+      }.filter { covers(place, sentinel, seat(for: $0, now), at: $0) }
+      if covered.count == arrival.files.count {
+        remove(arrival, reason, answer: .onHold(sentinel: place), &effects)
+        continue
+      }
+      // A member of a delivery: the rest says that it waits, and for what.
+      for file in covered {
+        leaveArrival(file, now)
+        answer(file, .onHold(sentinel: place))
+      }
     }
   }
 
@@ -37,12 +52,13 @@ extension Intake {
   mutating func remove(
     _ arrival: Arrival, _ reason: Reason, answer: Answer, _ effects: inout [Effect]
   ) {
-    arrivals[arrival.key] = nil
-    for name in arrival.files.keys {
-      directories[arrival.key.directory]?.files[name] = answer
+    forget(arrival.key)
+    effects.append(.stopProof(arrival.key))
+    for path in arrival.files.keys {
+      self.answer(Place(root: arrival.key.directory.root, path: arrival.path(path)), answer)
     }
     if case .cancelled = answer { cancelledKeys.insert(arrival.key) }
-    if arrival.key.rule != nil { effects.append(.recordCancelled(waitingJob(arrival), reason)) }
+    if arrival.key.isTaken { effects.append(.recordCancelled(waitingJob(arrival), reason)) }
   }
 
   /// What a sentinel held is eligible again once it is gone.
@@ -64,18 +80,18 @@ extension Intake {
   }
 
   /// The sentinel that keeps a file from starting, if one stands.
-  func hold(over key: Arrival.Key) -> Place? {
+  func hold(over seat: Seat, at file: Place) -> Place? {
     if holds.isEmpty { return nil }
-    return holds.first { covers($0.key, $0.value, key) }?.key
+    return holds.first { covers($0.key, $0.value, seat, at: file) }?.key
   }
 
-  func covers(_ place: Place, _ sentinel: Sentinel, _ key: Arrival.Key) -> Bool {
-    guard place.root == key.directory.root else { return false }
+  private func covers(_ place: Place, _ sentinel: Sentinel, _ seat: Seat, at file: Place) -> Bool {
+    guard place.root == file.root else { return false }
     switch sentinel {
-    case .tree: return key.directory.path.isAtOrBelow(place.path.parent)
+    case .tree: return file.path.isAtOrBelow(place.path.parent)
     case .stem:
-      return key.directory.path == place.path.parent
-        && sentinel.covers(head: key.head, isSingleFile: !key.hasSlot)
+      return file.parent == place.parent
+        && sentinel.covers(head: seat.head, isSingleFile: seat.isSingleFile)
     }
   }
 
@@ -95,28 +111,41 @@ extension Intake {
   func waitingJob(_ arrival: Arrival) -> WaitingJob {
     WaitingJob(
       id: arrival.job, hotFolder: arrival.key.directory.root,
-      rule: arrival.key.rule.map { rules.rules[$0].name },
-      source: label(arrival), directory: arrival.key.directory, head: arrival.key.head,
-      names: Array(arrival.files.keys), firstSeen: arrival.firstSeen)
+      rule: ruleName(of: arrival), source: label(arrival), directory: arrival.key.directory,
+      head: arrival.key.head, files: arrival.files.keys.map { arrival.path($0) },
+      firstSeen: arrival.firstSeen)
+  }
+
+  /// The rule that takes an arrival, or the first of those that take a delivery.
+  func ruleName(of arrival: Arrival) -> String? {
+    if let rule = arrival.key.rule { return rules.rules[rule].name }
+    guard arrival.key.isDelivery, let path = arrival.files.keys.min(),
+      case .taken(let match) = rules.decide(
+        arrival.path(path), hotFolder: hotFolders[arrival.key.directory.root].name)
+    else { return nil }
+    return match.rule.name
   }
 
   /// How an arrival is shown; its numbers are those of the slot, whatever their padding.
   public func label(_ arrival: Arrival) -> SequenceView {
     let directory = ExactText(absolute(arrival.key.directory))
-    guard arrival.key.hasSlot else {
-      return SequenceView(directory: directory, pattern: ExactText(arrival.key.head), frames: nil)
+    guard case .sequence(_, let head, let tail, let hasSlot) = arrival.key.kind else {
+      return SequenceView(directory: directory, pattern: nil, frames: nil)
+    }
+    guard hasSlot else {
+      return SequenceView(directory: directory, pattern: ExactText(head), frames: nil)
     }
     var numbers: [Int] = []
     var width = 1
     for name in arrival.files.keys {
-      let digits = name.bytes[arrival.key.head.count..<(name.bytes.count - arrival.key.tail.count)]
+      let digits = name.bytes[head.count..<(name.bytes.count - tail.count)]
       width = max(width, digits.count)
       if let number = Int(String(decoding: digits, as: UTF8.self)) { numbers.append(number) }
     }
     let hashes = width == 4 ? "#" : String(repeating: "@", count: width)
     return SequenceView(
       directory: directory,
-      pattern: ExactText(arrival.key.head + Array(hashes.utf8) + arrival.key.tail),
+      pattern: ExactText(head + Array(hashes.utf8) + tail),
       frames: FrameSet(numbers.sorted()).description)
   }
 }

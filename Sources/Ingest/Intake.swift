@@ -11,13 +11,22 @@ public struct HotFolder: Sendable {
   public let name: String
   /// From the file system's root.
   public let path: String
-  public let destination: String
+  /// The destination roots by the names that rules give them; `default` is always there.
+  public let roots: [String: String]
 
-  public init(name: String, path: String, destination: String) {
+  public init(name: String, path: String, roots: [String: String]) {
+    precondition(roots["default"] != nil, "no default root")
     self.name = name
     self.path = path
-    self.destination = destination
+    self.roots = roots
   }
+
+  public init(name: String, path: String, destination: String) {
+    self.init(name: name, path: path, roots: ["default": destination])
+  }
+
+  /// Where rules without a `root` send what they take.
+  public var destination: String { roots["default"]! }
 }
 
 /// What a known name in a hot folder is there for: every one has an answer.
@@ -34,6 +43,10 @@ public enum Answer: Sendable {
   case inFlight
   /// A symlink, FIFO, socket or device: never taken.
   case special(String)
+  /// Known and not wanted, in the rule's words.
+  case left(rule: String, text: String)
+  /// A marker or manifest that rules wait for; it is not taken itself.
+  case companion
 }
 
 /// The engine's decisions: events in, effects out, nothing else touched.
@@ -53,6 +66,8 @@ public struct Intake: Sendable {
     public var poll = Duration.seconds(30)
     /// Until an arrival with an unreadable file is looked at again.
     public var unreadableRetry = Duration.seconds(10)
+    /// How long nothing may change, where the rule does not say.
+    public var quiet = Duration.seconds(2)
     public init() {}
   }
 
@@ -107,6 +122,14 @@ public struct Intake: Sendable {
   var pollAt: [Int: Duration] = [:]
   /// Arrivals with a file that cannot be read, and when to look again: a change of permissions tells nobody.
   var retryAt: [Arrival.Key: Duration] = [:]
+  /// Arrivals that wait longer than their rules' patience are held then.
+  var patienceEnds: [Arrival.Key: Duration] = [:]
+  /// Where deliveries lie of which something is known.
+  var deliveries: Set<Place> = []
+  /// Arrivals that wait for a marker or manifest, by the directory it may come to.
+  var awaited: [Place: Set<Arrival.Key>] = [:]
+  /// Jobs whose destination's version is being chosen.
+  var drafts: [JobID: Draft] = [:]
   /// During a rescan: sentinels that were not told again yet.
   var unconfirmedHolds: [Place: Set<Place>] = [:]
   /// Directories that nobody can tell anything about, and why.
@@ -135,7 +158,7 @@ public struct Intake: Sendable {
 
   /// Uptime at which `tick` is due; nil when nothing waits for time.
   public var nextDeadline: Duration? {
-    let pause = (Array(paused.values) + pollAt.values + retryAt.values).min()
+    let pause = (Array(paused.values) + pollAt.values + retryAt.values + patienceEnds.values).min()
     guard let look = deadlines.min?.at else { return pause }
     return pause.map { min($0, look) } ?? look
   }
@@ -144,7 +167,12 @@ public struct Intake: Sendable {
   public var isAtRest: Bool {
     lookedAt.count == hotFolders.count && deadlines.isEmpty && queue.isEmpty && running.isEmpty
       && parked.isEmpty
-      && !arrivals.values.contains { if case .inspecting = $0.phase { true } else { false } }
+      && !arrivals.values.contains {
+        switch $0.phase {
+        case .inspecting, .proving: true
+        default: false
+        }
+      }
       && jobs.values.allSatisfy { $0.state == .held || $0.state == .failed }
   }
 
@@ -156,6 +184,9 @@ public struct Intake: Sendable {
       for root in hotFolders.indices { effects.append(.rescan(Place(root: root, path: .root))) }
     case .tick: break
     case .inspected(let key, let inspection): inspected(key, inspection, now, &effects)
+    case .proven(let key, let wrong): proven(key, wrong, now, &effects)
+    case .versionChosen(let id, let choice): versionChosen(id, choice, now, &effects)
+    case .rulesChanged(let rules): rulesChanged(rules, now, &effects)
     case .recovered(let job): recovered(job, &effects)
     case .cancel(let id, let reason): cancel(id, reason, &effects)
     case .cancelBelow(let place, let reason): cancelBelow(place, reason, now, &effects)
@@ -188,6 +219,10 @@ public struct Intake: Sendable {
       retryAt[key] = nil
       if case .blocked? = arrivals[key]?.phase { inspect(key, &effects) }
     }
+    for (key, at) in patienceEnds where at <= now.uptime {
+      patienceEnds[key] = nil
+      if case .blocked(let reason)? = arrivals[key]?.phase { arrivals[key]?.phase = .held(reason) }
+    }
     for (root, at) in pollAt where at <= now.uptime {
       pollAt[root] = now.uptime + limits.poll
       effects.append(.rescan(Place(root: root, path: .root)))
@@ -205,7 +240,13 @@ public struct Intake: Sendable {
   mutating func inspect(_ key: Arrival.Key, _ effects: inout [Effect]) {
     guard let arrival = arrivals[key] else { return }
     arrivals[key]?.phase = .inspecting(changes: arrival.changes)
-    effects.append(.inspect(key, Array(arrival.files.keys)))
+    stopAwaiting(key)
+    let wanted = arrival.files.map { path, file in
+      WantedLook(
+        path: path, checksWhole: checksWhole(arrival.path(path), of: key),
+        knownWhole: file.isWhole ? file.snapshot : nil)
+    }
+    effects.append(.inspect(key, wanted))
   }
 
   /// A path as the user knows it, from the file system's root.

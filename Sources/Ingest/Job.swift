@@ -20,6 +20,7 @@ extension JobState {
 
 /// One sequence or file of a delivery.
 public struct Member: Codable, Hashable, Sendable {
+  public let rule: String
   public let source: SequenceView
   public let destination: SequenceView
   /// Its frames in the job's plan.
@@ -47,12 +48,23 @@ public struct Member: Codable, Hashable, Sendable {
   }
 }
 
+/// A rule as a job keeps it: edits of its file do not reach jobs that have begun.
+public struct JobRule: Codable, Hashable, Sendable {
+  public let name: String
+  public let text: String
+  /// Higher ones are taken from the queue first.
+  let priority: Int
+  /// Jobs of this rule that may run at once; nil for any number.
+  let atMost: Int?
+  let joinsItsVersion: Bool
+}
+
 /// One delivery on its way, from a complete arrival to its publication.
 public struct Job: Sendable {
   public let id: JobID
   public let hotFolder: Int
-  public let rule: String
-  public let ruleText: String
+  /// The rules that took its members, as they were then.
+  public let rules: [JobRule]
   public let members: [Member]
   public let plan: TransferPlan
   public let created: Date
@@ -70,19 +82,25 @@ public struct Job: Sendable {
   var pendingCancel: Reason?
 
   public init(
-    id: JobID, hotFolder: Int, rule: String, ruleText: String, members: [Member],
-    plan: TransferPlan,
+    id: JobID, hotFolder: Int, rules: [JobRule], members: [Member], plan: TransferPlan,
     created: Date, state: JobState
   ) {
     self.id = id
     self.hotFolder = hotFolder
-    self.rule = rule
-    self.ruleText = ruleText
+    self.rules = rules
     self.members = members
     self.plan = plan
     self.created = created
     self.state = state
   }
+
+  /// The names of its rules.
+  public var rule: String { rules.map(\.name).joined(separator: ", ") }
+
+  var priority: Int { rules.map(\.priority).max() ?? 0 }
+
+  /// Whether frames that come after their sequence may stand beside it: a number chosen by `version-up` is theirs too.
+  var joinsItsVersion: Bool { rules.contains { $0.joinsItsVersion } }
 
   /// The directories its sources lie in.
   public var sourceDirectories: Set<RelativePath> { Set(plan.files.map(\.source.parent)) }

@@ -6,7 +6,7 @@ import Transfer
 
 /// How a job is kept in the journal: what its columns do not hold, as JSON in `settings`; its files as frame rows.
 struct JobSettings: Codable {
-  let action: TransferPlan.Action
+  let actions: [TransferPlan.Action]
   let verify: TransferPlan.Verification
   let durability: TransferPlan.Durability
   let conflict: TransferPlan.ConflictRule
@@ -14,6 +14,7 @@ struct JobSettings: Codable {
   let destinationRoot: String
   let owner: String
   let members: [Member]
+  let rules: [JobRule]
 }
 
 /// The same for a job that was cancelled before it had a plan.
@@ -24,13 +25,13 @@ struct WaitingSettings: Codable {
 extension Job {
   func record(hotFolder: HotFolder) throws -> JobRecord {
     let settings = JobSettings(
-      action: plan.action, verify: plan.verify, durability: plan.durability,
+      actions: plan.actions, verify: plan.verify, durability: plan.durability,
       conflict: plan.conflict,
       sourceRoot: plan.sourceRoot, destinationRoot: plan.destinationRoot, owner: plan.owner,
-      members: members)
+      members: members, rules: rules)
     return JobRecord(
-      id: id, state: JobState.queued.rawValue, rule: rule, ruleText: ruleText,
-      hotFolder: hotFolder.name,
+      id: id, state: JobState.queued.rawValue, rule: rule,
+      ruleText: rules.map(\.text).joined(separator: "\n"), hotFolder: hotFolder.name,
       settings: Data(try JSON.encode(settings)), expectedFrames: plan.files.count,
       expectedBytes: byteCount,
       created: created)
@@ -69,13 +70,13 @@ extension Job {
         destination: $0.destination)
     }
     let plan = TransferPlan(
-      id: record.id, action: settings.action, verify: settings.verify,
+      id: record.id, actions: settings.actions, verify: settings.verify,
       durability: settings.durability,
       conflict: settings.conflict, files: files, sourceRoot: settings.sourceRoot,
       destinationRoot: settings.destinationRoot, owner: settings.owner)
     self.init(
-      id: record.id, hotFolder: index, rule: record.rule ?? "", ruleText: record.ruleText ?? "",
-      members: settings.members, plan: plan, created: record.created, state: state)
+      id: record.id, hotFolder: index, rules: settings.rules, members: settings.members, plan: plan,
+      created: record.created, state: state)
     started = record.started
     reason = try record.reason.map { try JSON.decode(Reason.self, from: Array($0)) }
   }

@@ -46,19 +46,43 @@ public struct JournalReader: JobReader {
     let waiting = try? JSON.decode(WaitingSettings.self, from: Array(record.settings)).waiting
     let unknown = SequenceView(directory: ExactText(""), pattern: nil, frames: nil)
     let members = (settings?.members ?? []).map { member in
-      // Frames are counted for the whole; a job of one sequence is its only member.
+      // What is staged is counted for the whole; each member says how many it has.
       MemberView(
-        source: member.source, destination: member.destination, frames: frames, state: state)
+        source: member.source, destination: member.destination,
+        frames: settings?.members.count == 1
+          ? frames : FramesView(expected: member.files.count, of: frames), state: state)
     }
     return JobView(
       id: record.id, state: state, over: record.over.flatMap { JobOverlay(rawValue: $0) },
       rule: record.rule,
-      hotFolder: record.hotFolder, source: members.first?.source ?? waiting ?? unknown,
-      destination: members.first?.destination, frames: frames,
+      hotFolder: record.hotFolder, source: whole(members.map(\.source)) ?? waiting ?? unknown,
+      destination: whole(members.compactMap(\.destination)), frames: frames,
       bytes: BytesView(expected: Int64(record.expectedBytes), done: Int64(record.doneBytes)),
       reason: record.reason.flatMap { try? JSON.decode(Reason.self, from: Array($0)) },
       durable: record.durable,
       created: Timestamp(record.created), started: record.started.map { Timestamp($0) },
       ended: record.ended.map { Timestamp($0) }, members: members)
+  }
+}
+
+/// What a job is shown as: its one sequence, or for a delivery of several the directory that holds them all.
+private func whole(_ members: [SequenceView]) -> SequenceView? {
+  guard let first = members.first, members.count > 1 else { return members.first }
+  let slash = UInt8(ascii: "/")
+  var common = first.directory.bytes.split(separator: slash)
+  for member in members.dropFirst() {
+    let other = member.directory.bytes.split(separator: slash)
+    common = zip(common, other).prefix { $0 == $1 }.map(\.0)
+  }
+  return SequenceView(
+    directory: ExactText([slash] + common.joined(separator: [slash])), pattern: nil, frames: nil)
+}
+
+extension FramesView {
+  /// A member's part of what is known of the whole: none of it, or all, is all that can be said.
+  fileprivate init(expected: Int, of whole: FramesView) {
+    self.init(
+      expected: expected, staged: whole.staged >= whole.expected ? expected : 0,
+      published: whole.published >= whole.expected ? expected : 0)
   }
 }

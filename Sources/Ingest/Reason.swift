@@ -23,6 +23,9 @@ extension ReasonView {
 extension ReasonCode {
   static let destination: ReasonCode = "destination"
   static let rule: ReasonCode = "rule"
+  static let marker: ReasonCode = "marker"
+  static let manifest: ReasonCode = "manifest"
+  static let rulesChanged: ReasonCode = "rules-changed"
 }
 
 extension Timestamp {

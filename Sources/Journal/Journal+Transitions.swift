@@ -12,12 +12,12 @@ extension Journal {
   ///   - reason: nil keeps the one there is, empty clears it.
   ///   - note: for the history.
   ///   - claims: names taken in the same transaction, for a job that has none any more or needs others as well.
-  ///   - tombstone: laid in the same transaction, so that a crash cannot part a cancel from it.
+  ///   - tombstones: laid in the same transaction, so that a crash cannot part a cancel from it.
   /// - Returns: whether this call moved it. If not, nothing was written.
   /// - Throws: `.noSuchJob`; `.claimed` with nothing written.
   public func transition(
     _ id: String, from: Set<String>, to: String, reason: Data? = nil, note: String? = nil, at: Date,
-    claiming claims: [DestinationClaim] = [], tombstone: TombstoneRecord? = nil
+    claiming claims: [DestinationClaim] = [], tombstones: [TombstoneRecord] = []
   ) async throws(JournalError) -> Bool {
     try await write { database in
       let number = try database.number(ofJob: id)
@@ -42,7 +42,7 @@ extension Journal {
       } else {
         try database.take(claims, job: number, own: id)
       }
-      if let tombstone { try database.lay(tombstone) }
+      for tombstone in tombstones { try database.lay(tombstone) }
       return true
     }
   }

@@ -5,6 +5,8 @@ public import Sequences
 public struct Assignment: Sendable {
   public enum Outcome: Sendable {
     case taken(Rule, Match)
+    /// Known and not wanted: `leave`, its answer.
+    case left(Rule, Match, String)
     case unmatched([Refusal])
     case failed(rule: String, message: String)
   }
@@ -16,6 +18,17 @@ public struct Assignment: Sendable {
   /// Ascending by frame.
   public let files: [RelativePath]
   public let outcome: Outcome
+
+  /// The directory of the delivery that these files belong to (`together`), from the hot folder's root; nil without.
+  public var delivery: RelativePath? { match?.delivery }
+
+  /// Of the rule that speaks for these files.
+  var match: Match? {
+    switch outcome {
+    case .taken(_, let match), .left(_, let match, _): match
+    case .unmatched, .failed: nil
+    }
+  }
 }
 
 extension RuleSet {
@@ -44,13 +57,13 @@ extension RuleSet {
       for (key, group) in groups {
         for part in group.parts(key) {
           let count = part.files.count
-          if judgingCount, case .taken(let match) = group.decision,
-            let condition = match.rule.count,
+          if judgingCount, let match = group.decision.match,
+            let condition = match.compiled.count,
             !condition.holds(for: count)
           {
             // Each of the rules from `start` on refused, and this one for its count.
             let others = refusals(part.files[0], hotFolder, of: start..<match.ruleIndex)
-            let mine = Refusal(compiled: match.rule, path: part.files[0], reason: .count(count))
+            let mine = Refusal(compiled: match.compiled, path: part.files[0], reason: .count(count))
             waiting.append((match.ruleIndex + 1, refused + others + [mine], part.files))
           } else {
             result.append(assignment(part, key, group.decision, refused))
@@ -72,13 +85,14 @@ extension RuleSet {
     let rule: Int
     let slot: Slot?
     switch decision {
-    case .taken(let match): (rule, slot) = (match.ruleIndex, match.slot)
+    case .taken(let match), .left(let match, _): (rule, slot) = (match.ruleIndex, match.slot)
     case .unmatched: (rule, slot) = (-1, guessSlot(in: name))
     case .failed(let failed, _):
       (rule, slot) = (-2 - (compiled.firstIndex { $0.name == failed } ?? 0), guessSlot(in: name))
     }
     let key = GroupKey(
-      directory: file.parent, rule: rule, kind: slot?.kind,
+      directory: file.parent, rule: rule, deliveryLength: decision.match?.deliveryLength,
+      kind: slot?.kind,
       head: slot.map { Array($0.head(in: name)) } ?? name.bytes,
       tail: slot.map { Array($0.tail(in: name)) } ?? [])
     groups[key, default: Group(decision: decision)].files.append(file)
@@ -99,7 +113,8 @@ extension RuleSet {
   ) -> Assignment {
     let outcome: Assignment.Outcome =
       switch decision {
-      case .taken(let match): .taken(match.rule.rule, match)
+      case .taken(let match): .taken(match.rule, match)
+      case .left(let match, let answer): .left(match.rule, match, answer)
       case .unmatched(let refusals): .unmatched(refused + refusals)
       case .failed(let rule, let message): .failed(rule: rule, message: message)
       }
@@ -109,9 +124,19 @@ extension RuleSet {
   }
 }
 
+extension Decision {
+  fileprivate var match: Match? {
+    switch self {
+    case .taken(let match), .left(let match, _): match
+    case .unmatched, .failed: nil
+    }
+  }
+}
+
 private struct GroupKey: Hashable {
   let directory: RelativePath
   let rule: Int
+  let deliveryLength: Int?
   /// nil for a single file; then `head` is its name.
   let kind: Slot.Kind?
   let head: [UInt8]

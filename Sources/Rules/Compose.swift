@@ -21,7 +21,7 @@ extension SourceText {
       // Anchors are weak references that live as long as the parser.
       return try withExtendedLifetime(parser) {
         guard let root = try parser.singleRoot() else {
-          return Item(content: .text(""), line: 1, column: 1, style: .plain)
+          return Item(content: .text(""), source: self, line: 1, column: 1, style: .plain)
         }
         return try item(root)
       }
@@ -71,7 +71,7 @@ extension SourceText {
           hint: "write the value out")
       ])
     }
-    return Item(content: content, line: mark.line, column: mark.column, style: style)
+    return Item(content: content, source: self, line: mark.line, column: mark.column, style: style)
   }
 
   // MARK: YAML's own errors, in the words of the person who has to mend them

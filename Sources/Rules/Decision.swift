@@ -1,9 +1,11 @@
-import Paths
+public import Paths
 public import Sequences
 
 /// What the rules say to one path.
 public enum Decision: Sendable {
   case taken(Match)
+  /// A rule knows it and does not want it: `leave`, its answer.
+  case left(Match, String)
   /// Every rule that was asked, with its reason.
   case unmatched([Refusal])
   /// A rule erred on this path. The arrival is held and no later rule is asked.
@@ -12,17 +14,24 @@ public enum Decision: Sendable {
 
 /// A path that a rule takes.
 public struct Match: Sendable {
-  let rule: CompiledRule
+  let compiled: CompiledRule
   let pattern: Int
   let path: RelativePath
+  let deliveryLength: Int?
 
   public let slot: Slot?
-  public var ruleIndex: Int { rule.rule.index }
+  public var rule: Rule { compiled.rule }
+  public var ruleIndex: Int { compiled.rule.index }
 
-  /// The tokens' values, in the order of the pattern. Found anew on each call: a decision alone does not need them.
+  /// The directory of the delivery that this path belongs to (`together`), from the hot folder's root; nil without.
+  public var delivery: RelativePath? {
+    deliveryLength.flatMap { RelativePath(path.bytes.prefix($0)) }
+  }
+
+  /// The tokens' values, in the order of the pattern; then those of `together`, then those of `find`. Found anew on each call: a decision alone does not need them.
   public var tokens: [TokenValue] { values.list }
 
-  var values: TokenValues { rule.values(of: path, pattern: pattern) }
+  var values: TokenValues { compiled.values(of: path, pattern: pattern, slot: slot?.range) }
 }
 
 /// What a token stands for in one path.
@@ -56,6 +65,8 @@ public struct Refusal: Sendable {
     case noFit
     case excepted(pattern: String)
     case hotFolder(String)
+    case noDelivery
+    case notFound(token: String, isInPath: Bool)
     case differs(token: String, String, String)
     case count(Int)
   }
@@ -69,6 +80,10 @@ public struct Refusal: Sendable {
     case .excepted(let pattern): "left out by except: '\(pattern)'"
     case .hotFolder(let name):
       "only for the hot folder \(compiled.hotFolders.joined(separator: ", ")), and this is \(name)"
+    case .noDelivery:
+      "not below a directory '\(compiled.together?.source.text ?? "")/' (together)"
+    case .notFound(let token, let isInPath):
+      "'to' needs {\(token)}, and none is found in the \(isInPath ? "path" : "name")"
     case .differs(let token, let first, let second):
       "{\(token)} differs: '\(first)' and '\(second)'"
     case .count(let count):

@@ -3,7 +3,7 @@ public import Sequences
 
 /// Where an assignment goes.
 public struct Destination: Sendable, Hashable {
-  /// The name of the root; always `default` so far.
+  /// The name of the root: what the rule's `root` gives, else `default`.
   public let root: String
   /// Beneath the root, parallel to the assignment's `files`.
   public let files: [RelativePath]
@@ -13,6 +13,21 @@ public struct Destination: Sendable, Hashable {
   public let pattern: SequencePattern?
   /// The frames as they are numbered there; nil without `pattern`.
   public let frames: FrameSet?
+  /// Where `version-up` looks numbers up; nil without `{version}` in a directory of `to`.
+  public let versioned: Versioned?
+
+  /// The directory whose name holds the version.
+  public struct Versioned: Sendable, Hashable {
+    /// Where it lies, beneath the root.
+    public let parent: RelativePath
+    /// Its name before and behind the number.
+    public let head: [UInt8]
+    public let tail: [UInt8]
+    /// The least number of digits.
+    public let padding: Int
+    /// The version that the source has.
+    public let source: Int
+  }
 }
 
 /// Why a file that a rule takes has nowhere to go. The arrival is held, and no later rule is asked.
@@ -32,6 +47,8 @@ public struct DestinationError: Error, Hashable, Sendable, CustomStringConvertib
     case sameDestination(RelativePath, with: RelativePath)
     /// A frame's new number would have more than 18 digits.
     case frameOutOfRange
+    /// What `root` gives cannot be the name of a root.
+    case notARoot([UInt8])
   }
 
   public let rule: String
@@ -54,6 +71,8 @@ public struct DestinationError: Error, Hashable, Sendable, CustomStringConvertib
     case .notAPath(let path): "'\(shown(path))' is no path beneath the destination (rule '\(rule)')"
     case .sameDestination(let destination, let other):
       "\(source) and \(other) would both become \(destination) (rule '\(rule)')"
+    case .notARoot(let name):
+      "'\(shown(name))' cannot be the name of a root: it is not UTF-8 (rule '\(rule)')"
     case .frameOutOfRange: "the new frame number has more than 18 digits (rule '\(rule)')"
     }
   }
@@ -62,35 +81,41 @@ public struct DestinationError: Error, Hashable, Sendable, CustomStringConvertib
 extension RuleSet {
   /// Where each file of a taken assignment goes.
   ///
+  /// - Parameters:
+  ///   - day: the value of `{today}`: when the delivery was first seen.
+  ///   - version: takes the place of the source's own in `to`, as wide as the format says.
   /// - Precondition: `assignment.outcome` is `.taken`, by this rule set.
   /// - Throws: the first reason why it cannot go there; nothing was touched.
-  public func destination(of assignment: Assignment) throws(DestinationError) -> Destination {
-    guard case .taken(_, let match) = assignment.outcome else {
+  public func destination(
+    of assignment: Assignment, on day: Day = .today, version: Int? = nil
+  ) throws(DestinationError) -> Destination {
+    guard case .taken(_, let match) = assignment.outcome, let to = match.compiled.to else {
       preconditionFailure("only a taken assignment has a destination")
     }
-    let rule = match.rule
     let tokens = match.values
-    let shift = try shift(of: assignment, by: rule)
+    let shift = try shift(of: assignment, by: match.compiled)
     var files: [RelativePath] = []
     var numbers: [Int] = []
     var shapes: [Expansion] = []
     var known: [RelativePath: Int] = [:]
+    var root: String?
     for (index, file) in assignment.files.enumerated() {
       let name = file.name ?? FileName([])
       let slot = slot(of: name, like: match.slot, in: assignment)
       let old = slot?.number(in: name)
-      let new = old.map { $0.value + shift }
       let values = FileValues(
-        rule: rule.name, file: file, tokens: tokens, slot: slot,
-        number: written(old, shift: shift, in: name, slot, assignment.pattern))
-      let expansion = try values.expanded(rule.to)
+        rule: match.rule.name, file: file, tokens: tokens, slot: slot,
+        number: written(old, shift: shift, in: name, slot, assignment.pattern),
+        delivery: match.delivery, day: day, version: version)
+      if root == nil { root = try self.root(values, match.compiled) }
+      let expansion = try values.expanded(to)
       let path = try checked(expansion, values)
       if let other = known.updateValue(index, forKey: path) {
         throw values.error(.sameDestination(path, with: assignment.files[other]))
       }
       files.append(path)
       shapes.append(expansion)
-      if let new { numbers.append(new) }
+      if let old { numbers.append(old.value + shift) }
     }
     let first = files.first?.parent ?? .root
     let directory = files.dropFirst().reduce(first) { $0.commonAncestor($1.parent) }
@@ -99,8 +124,17 @@ extension RuleSet {
       sequencePattern(of: files, numbers, shapes, directory, match.slot?.kind ?? .frame)
     }
     return Destination(
-      root: "default", files: files, directory: directory, pattern: pattern,
-      frames: pattern == nil ? nil : frames)
+      root: root ?? defaultRoot, files: files, directory: directory, pattern: pattern,
+      frames: pattern == nil ? nil : frames, versioned: shapes.first?.versioned)
+  }
+
+  private func root(_ values: FileValues, _ rule: CompiledRule) throws(DestinationError) -> String {
+    guard let template = rule.root else { return defaultRoot }
+    let name = try values.expanded(template).path
+    guard let text = String(validating: name, as: UTF8.self) else {
+      throw values.error(.notARoot(name))
+    }
+    return text
   }
 
   private func shift(of assignment: Assignment, by rule: CompiledRule) throws(DestinationError)
@@ -109,10 +143,15 @@ extension RuleSet {
     guard let frames = assignment.frames, let low = frames.first, let high = frames.last else {
       return 0
     }
+    // From the first frame that must be there, so that frames which come later find the others where they belong.
+    var first = low
+    if let declared = rule.rule.ready.frames, !declared.intersection(frames).isEmpty {
+      first = declared.first ?? low
+    }
     let shift =
       switch rule.renumber {
       case nil: 0
-      case .first(let number): number - low
+      case .first(let number): number - first
       case .shift(let distance): distance
       }
     guard FrameSet.limits.contains(low + shift), FrameSet.limits.contains(high + shift) else {
@@ -123,7 +162,7 @@ extension RuleSet {
   }
 
   /// The slot of one file of a sequence, known from the sequence's head and tail: digits differ in width.
-  private func slot(of name: FileName, like slot: Slot?, in assignment: Assignment) -> Slot? {
+  func slot(of name: FileName, like slot: Slot?, in assignment: Assignment) -> Slot? {
     guard let slot, let pattern = assignment.pattern else { return nil }
     let start = slot.range.lowerBound
     let end = name.bytes.count - pattern.tail.count
@@ -205,6 +244,25 @@ extension RuleSet {
     return result
   }
 }
+
+extension Expansion {
+  /// The first directory whose name holds the version.
+  fileprivate var versioned: Destination.Versioned? {
+    for (range, padding, source) in versions {
+      guard let source, let end = path[range.upperBound...].firstIndex(of: ASCII.slash) else {
+        continue
+      }
+      let start = path[..<range.lowerBound].lastIndex(of: ASCII.slash).map { $0 + 1 } ?? 0
+      guard let parent = RelativePath(path[..<max(0, start - 1)]) else { continue }
+      return Destination.Versioned(
+        parent: parent, head: Array(path[start..<range.lowerBound]),
+        tail: Array(path[range.upperBound..<end]), padding: padding, source: source)
+    }
+    return nil
+  }
+}
+
+private let defaultRoot = "default"
 
 /// What Hotplate calls its staging directories.
 private let ownNames = bytes(".hotplate-")

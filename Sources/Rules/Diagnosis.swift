@@ -55,7 +55,7 @@ extension MatchPattern {
     let isWhole = if case .slash? = next { true } else { next == nil }
     builder.append(Array(source.elements.prefix(count)), isWhole: isWhole)
     do throws(ExpressionError) {
-      return try Expression(builder.expression, whole: false)
+      return try Expression(builder.expression, .beginning)
     } catch {
       return nil
     }

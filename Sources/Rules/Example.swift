@@ -4,9 +4,12 @@ import Sequences
 /// An example that a rule brings along: it runs whenever the rules are loaded.
 struct Example: Sendable {
   enum Expectation: Sendable {
-    case becomes(ExamplePath)
+    /// - root: nil where the rule names none.
+    case becomes(ExamplePath, root: String?)
     /// The rule does not take it.
     case refused
+    /// The rule knows it and leaves it.
+    case left
   }
 
   let rule: String
@@ -14,7 +17,6 @@ struct Example: Sendable {
   let expectation: Expectation
   let givenItem: Item
   let expectationItem: Item
-  let source: SourceText
 }
 
 /// A path with at most one `[…]` of frames in it: `sh010.[1001-1003,1005].exr`. `[[]` is a bracket.
@@ -23,6 +25,7 @@ struct ExamplePath: Sendable {
 
   /// Ascending by frame.
   let files: [RelativePath]
+  let text: String
 
   init(_ text: String) throws(PatternError) {
     let scalars = Array(text.unicodeScalars)
@@ -65,6 +68,7 @@ struct ExamplePath: Sendable {
       files.append(path)
     }
     self.files = files
+    self.text = text
   }
 
   /// The numbers of `1001-1003,1005`, as wide as they are written.
@@ -90,48 +94,69 @@ struct ExamplePath: Sendable {
 }
 
 extension FileReader {
-  mutating func readExamples(_ item: Item, rule: String) -> [Example] {
+  mutating func readExamples(_ item: Item, rule: String, hasRoot: Bool) -> [Example] {
     guard case .list(let items) = item.content else {
       report(
         item, "type", "'examples' is a list, not \(item.kind)",
         hint: "- { given: '…', becomes: '…' }")
       return []
     }
-    return items.compactMap { readExample($0, rule: rule) }
+    return items.compactMap { readExample($0, rule: rule, hasRoot: hasRoot) }
   }
 
-  private mutating func readExample(_ item: Item, rule: String) -> Example? {
+  private mutating func readExample(_ item: Item, rule: String, hasRoot: Bool) -> Example? {
     guard let entries = entries(of: item, Vocabulary.example, "an example") else { return nil }
     guard let givenItem = entries["given"], let given = examplePath(givenItem) else {
       if entries["given"] == nil { report(item, "example", "an example without 'given'") }
       return nil
     }
-    switch (entries["becomes"], entries["refused"]) {
-    case (let becomes?, nil):
-      guard let path = examplePath(becomes) else { return nil }
-      return Example(
-        rule: rule, given: given, expectation: .becomes(path), givenItem: givenItem,
-        expectationItem: becomes, source: source)
-    case (nil, let refused?):
-      return Example(
-        rule: rule, given: given, expectation: .refused, givenItem: givenItem,
-        expectationItem: refused, source: source)
-    default:
-      if !problems.contains(where: { $0.code == "unsupported" && $0.line == item.line }) {
-        report(
-          item, "example", "an example says either 'becomes' or 'refused'",
-          hint: "{ given: '…', becomes: '…' }")
-      }
+    let said = ["becomes", "refused", "left"].compactMap { key in entries[key].map { (key, $0) } }
+    guard said.count == 1 else {
+      report(
+        item, "example", "an example says either 'becomes', 'refused' or 'left'",
+        hint: "{ given: '…', becomes: '…' }")
       return nil
     }
+    let expectation: Example.Expectation
+    switch said[0].0 {
+    case "refused": expectation = .refused
+    case "left": expectation = .left
+    default:
+      guard let (path, root) = destinationPath(said[0].1, hasRoot: hasRoot) else { return nil }
+      expectation = .becomes(path, root: root)
+    }
+    return Example(
+      rule: rule, given: given, expectation: expectation, givenItem: givenItem,
+      expectationItem: said[0].1)
   }
 
   private mutating func examplePath(_ item: Item) -> ExamplePath? {
-    guard let text = text(item) else { return nil }
+    destinationPath(item, hasRoot: false)?.path
+  }
+
+  /// `MOON:sh010/x.exr` where the rule names a root, else a path alone: that may hold a colon.
+  private mutating func destinationPath(_ item: Item, hasRoot: Bool)
+    -> (path: ExamplePath, root: String?)?
+  {
+    guard var text = text(item) else { return nil }
+    var root: String?
+    if hasRoot {
+      guard let colon = text.firstIndex(of: ":"), colon > text.startIndex else {
+        report(
+          item, "example", "the root is missing", hint: "the rule names one: 'ROOT:\(text)'")
+        return nil
+      }
+      root = String(text[..<colon])
+      text = String(text[text.index(after: colon)...])
+    }
     do throws(PatternError) {
-      return try ExamplePath(text)
+      return (try ExamplePath(text), root)
     } catch {
-      report(item, error)
+      let shift = root.map { $0.unicodeScalars.count + 1 } ?? 0
+      report(
+        item,
+        PatternError(
+          error.offset + shift, error.length, code: error.code, error.message, hint: error.hint))
       return nil
     }
   }

@@ -6,6 +6,8 @@ struct Expansion {
   var path: [UInt8] = []
   /// Where the number of the frame or tile stands in `path`.
   var slots: [Range<Int>] = []
+  /// Where `{version}` stands, its least number of digits, and the number that the source has.
+  var versions: [(range: Range<Int>, padding: Int, source: Int?)] = []
 }
 
 /// The values that one file gives to a template.
@@ -15,7 +17,11 @@ struct FileValues {
   let tokens: TokenValues
   let slot: Slot?
   /// The number as the destination has it, if the file has a slot.
-  let number: [UInt8]?
+  var number: [UInt8]?
+  let delivery: RelativePath?
+  var day = Day.today
+  /// Takes the place of the version that the source has.
+  var version: Int?
 
   var name: [UInt8] { file.name?.bytes ?? [] }
 
@@ -48,9 +54,21 @@ struct FileValues {
         expansion.slots.append(start..<expansion.path.count)
         return nil
       }
-      guard let bytes = try bytes(of: value) else { return value.name }
-      if value.name == "name", value.filters.isEmpty, let slot {
-        expansion.slots.append(slot.range.lowerBound + start..<slot.range.upperBound + start)
+      guard var bytes = try bytes(of: value) else { return value.name }
+      if ["name", "below"].contains(value.name), value.filters.isEmpty, let slot {
+        let shift = start + bytes.count - name.count
+        expansion.slots.append(slot.range.lowerBound + shift..<slot.range.upperBound + shift)
+      }
+      if value.name == Token.versionName {
+        let source = bytes.allSatisfy(\.isDigit) ? Int(bytes.text) : nil
+        // Without a format as wide as the source's, if that begins with a zero.
+        let padding = value.format?.width ?? (bytes.first == ASCII.zero ? bytes.count : 1)
+        if let version, source != nil {
+          let digits = Array(String(version).utf8)
+          let zeros = max(0, padding - digits.count)
+          bytes = Array(repeating: ASCII.zero, count: zeros) + digits
+        }
+        expansion.versions.append((start..<start + bytes.count, padding, source))
       }
       expansion.path += bytes
     }
@@ -84,6 +102,9 @@ struct FileValues {
     switch name {
     case "name": computed = self.name
     case "stem": computed = stem(of: FileName(self.name), slot: slot)
+    case "below":
+      computed = delivery.flatMap { file.relative(to: $0) }?.bytes ?? []
+    case "today": computed = Array(day.description.utf8)
     case "parent": computed = file.parent.name?.bytes ?? []
     default:
       guard let known = tokens[name], !known.raw.isEmpty else { return (nil, nil) }
@@ -93,7 +114,9 @@ struct FileValues {
   }
 
   private func check(_ value: [UInt8], of token: String) throws(DestinationError) {
-    if value.contains(ASCII.slash) { throw error(.unsafe(token, value, "holds a '/'")) }
+    if value.contains(ASCII.slash), token != "below" {
+      throw error(.unsafe(token, value, "holds a '/'"))
+    }
     if value.contains(0) { throw error(.unsafe(token, value, "holds a NUL")) }
     if value == [ASCII.dot] || value == [ASCII.dot, ASCII.dot] {
       throw error(.unsafe(token, value, "is no name for a file"))

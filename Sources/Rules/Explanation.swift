@@ -8,8 +8,12 @@ public struct Explanation: Sendable {
   public let rule: Rule?
   /// In the order of the rule's pattern.
   public let tokens: [TokenValue]
-  /// Where this path goes; nil if no rule takes it, or if it is held.
+  /// Where this path goes; nil if no rule takes it, or if it is held or left.
   public let destination: RelativePath?
+  /// The name of the root beneath which that lies; nil without `destination`.
+  public let root: String?
+  /// The answer of a rule that knows it and leaves it where it is.
+  public let left: String?
   /// Why it is held though a rule speaks for it.
   public let held: String?
   /// The rules that were asked, in their order.
@@ -44,8 +48,9 @@ extension RuleSet {
       case .failed(_, let message):
         tried.append(Explanation.Tried(rule: rule.name, matched: false, why: message))
         return Explanation(
-          path: path, rule: rule.rule, tokens: [], destination: nil, held: message, tried: tried)
-      case .taken(_, let match):
+          path: path, rule: rule.rule, tokens: [], destination: nil, root: nil, left: nil,
+          held: message, tried: tried)
+      case .taken(_, let match), .left(_, let match, _):
         var why = "fits '\(rule.patterns[match.pattern].source.text)'"
         if siblings.isEmpty, let count = rule.count {
           why += ", if there are as many frames as when.count says: \(count)"
@@ -55,7 +60,8 @@ extension RuleSet {
       }
     }
     return Explanation(
-      path: path, rule: nil, tokens: [], destination: nil, held: nil, tried: tried)
+      path: path, rule: nil, tokens: [], destination: nil, root: nil, left: nil, held: nil,
+      tried: tried)
   }
 
   private func explained(
@@ -63,16 +69,31 @@ extension RuleSet {
     _ tried: [Explanation.Tried]
   ) -> Explanation {
     var goal: RelativePath?
+    var root: String?
     var held: String?
-    do throws(DestinationError) {
-      let files = try destination(of: assignment).files
-      goal = zip(assignment.files, files).first { $0.0 == path }?.1
-    } catch {
-      held = error.description
+    if rule.to != nil {
+      do throws(DestinationError) {
+        let destination = try destination(of: assignment)
+        goal = zip(assignment.files, destination.files).first { $0.0 == path }?.1
+        root = destination.root
+      } catch {
+        held = error.description
+      }
     }
-    let own = rule.values(of: path, pattern: match.pattern).list
     return Explanation(
-      path: path, rule: rule.rule, tokens: own, destination: goal, held: held, tried: tried)
+      path: path, rule: rule.rule, tokens: tokens(of: path, rule, match), destination: goal,
+      root: root, left: rule.rule.leave, held: held, tried: tried)
+  }
+
+  /// Those of this very path: its sequence is named after another frame.
+  private func tokens(of path: RelativePath, _ rule: CompiledRule, _ match: Match) -> [TokenValue] {
+    let slot = path.bytes.withUnsafeBufferPointer { bytes -> Slot? in
+      guard
+        case .fits(_, let slot, _) = rule.judge(Subject(bytes), hotFolder: nil, .current)
+      else { return nil }
+      return slot
+    }
+    return rule.values(of: path, pattern: match.pattern, slot: slot?.range).list
   }
 
   private func assignment(

@@ -25,10 +25,17 @@ final class Expression: @unchecked Sendable {
   /// Whether it refers back to one of its groups (`\1`, `\k<name>`).
   let refersBack: Bool
 
-  /// - Parameter whole: the expression must fit the whole subject, not a part of it.
-  init(_ pattern: [UInt8], whole: Bool = true) throws(ExpressionError) {
+  /// What of a subject must fit.
+  enum Reach { case whole, beginning, anyPart }
+
+  init(_ pattern: [UInt8], _ reach: Reach = .whole) throws(ExpressionError) {
     let common = PCRE2_CASELESS | PCRE2_DOTALL | PCRE2_DUPNAMES | PCRE2_NEVER_BACKSLASH_C
-    let anchors = whole ? PCRE2_ANCHORED | PCRE2_ENDANCHORED : PCRE2_ANCHORED
+    let anchors: UInt32 =
+      switch reach {
+      case .whole: PCRE2_ANCHORED | PCRE2_ENDANCHORED
+      case .beginning: PCRE2_ANCHORED
+      case .anyPart: 0
+      }
     characters = try compile(pattern, common | anchors | PCRE2_UTF)
     var count: UInt32 = 0
     pcre2_pattern_info_8(characters, UInt32(PCRE2_INFO_CAPTURECOUNT), &count)
@@ -60,8 +67,11 @@ final class Expression: @unchecked Sendable {
   }
 
   /// Holds the expression against `subject`; `scratch` then holds the groups.
+  ///
+  /// - Parameter start: where the match may begin; what stands before it is seen by a lookbehind alone.
   func match(
-    _ subject: UnsafeBufferPointer<UInt8>, _ encoding: Encoding, _ scratch: MatchScratch
+    _ subject: UnsafeBufferPointer<UInt8>, _ encoding: Encoding, _ scratch: MatchScratch,
+    from start: Int = 0
   ) -> Outcome {
     // Pure ASCII means the same to both codes, and bytes are faster.
     let code = encoding == .utf8 ? characters : (bytes ?? characters)
@@ -70,7 +80,7 @@ final class Expression: @unchecked Sendable {
     // `encoding` is the check that PCRE2 leaves out here.
     let result = withExtendedLifetime(self) {
       pcre2_match_8(
-        code, subject.baseAddress, subject.count, 0, PCRE2_NO_UTF_CHECK, scratch.data,
+        code, subject.baseAddress, subject.count, start, PCRE2_NO_UTF_CHECK, scratch.data,
         scratch.context)
     }
     if result > 0 { return .matched }

@@ -3,6 +3,8 @@ struct ExpressionBuilder {
   let tokens: [String: Token]
   /// The use that is the slot.
   var slotOffset: Int?
+  /// Whether capitals in the pattern's own text count.
+  var keepsCase = false
 
   private(set) var expression: [UInt8] = []
   private(set) var captures: [MatchPattern.Capture] = []
@@ -36,7 +38,9 @@ struct ExpressionBuilder {
       let next = index + 1 < elements.count ? elements[index + 1] : nil
       let ends = next.map(\.isSlash) ?? endsComponent
       switch elements[index] {
-      case .literal(let literal): expression += Token.quoted(literal)
+      case .literal(let literal):
+        expression += keepsCase ? bytes("(?-i:") : []
+        expression += Token.quoted(literal) + (keepsCase ? bytes(")") : [])
       case .slash: expression.append(ASCII.slash)
       case .star: expression += bytes("[^/]*")
       case .anyCharacter: expression += bytes("[^/]")

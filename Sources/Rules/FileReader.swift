@@ -6,35 +6,34 @@ struct FileReader {
   private(set) var problems: [Problem] = []
   private(set) var drafts: [RuleDraft] = []
   var tokens: [String: Token] = [:]
+  /// The files that it includes, directly or through others, by their paths from the rules' directory.
+  var included: [String] = []
 
-  init(_ source: SourceText) {
+  /// - Parameter path: from the rules' directory.
+  init(_ source: SourceText, path: String, _ library: IncludeLibrary) {
     self.source = source
     do throws(Problems) {
-      readFile(try source.compose())
+      readFile(try source.compose(), path, library)
     } catch {
       problems += error.list
     }
   }
 
-  private mutating func readFile(_ root: Item) {
+  private mutating func readFile(_ root: Item, _ path: String, _ library: IncludeLibrary) {
     if root.isMissing {
       report(root, "version", "an empty rule file", hint: "a rule file starts with 'hotplate: 1'")
       return
     }
     guard let entries = entries(of: root, Vocabulary.file, "a rule file") else { return }
     if let version = entries["hotplate"] {
-      if let text = text(version), text != Vocabulary.version {
-        report(
-          version, "version", "unknown version '\(text)' of the rule language",
-          hint: "this Hotplate reads version \(Vocabulary.version)")
-      }
+      check(version: version)
     } else {
       report(
         root, "version", "the version of the language is missing",
         hint: "the first line is 'hotplate: \(Vocabulary.version)'")
     }
-    if let item = entries["tokens"] { readTokens(item) }
-    let defaults = entries["defaults"].map { fields(of: $0, isDefaults: true) } ?? [:]
+    let shared = readShared(entries, Including(path), library)
+    for entry in shared.tokens.sorted(by: { $0.key < $1.key }) { readToken(entry.value) }
     guard let rules = entries["rules"] else { return }
     guard case .list(let items) = rules.content else {
       report(
@@ -44,8 +43,15 @@ struct FileReader {
     }
     for (index, item) in items.enumerated() {
       let end = index + 1 < items.count ? items[index + 1].line : source.lines.count + 1
-      readRule(item, defaults: defaults, until: end)
+      readRule(item, defaults: shared.defaults, until: end)
     }
+  }
+
+  mutating func check(version: Item) {
+    guard let text = text(version), text != Vocabulary.version else { return }
+    report(
+      version, "version", "unknown version '\(text)' of the rule language",
+      hint: "this Hotplate reads version \(Vocabulary.version)")
   }
 
   // MARK: Nodes
@@ -69,8 +75,6 @@ struct FileReader {
       }
       if keys.known.contains(key) {
         result[key] = entry.value
-      } else if keys.later.contains(key) {
-        reportLater(entry.key, key)
       } else {
         report(
           entry.key, "unknown-key", "unknown key '\(key)' in \(what)",
@@ -101,55 +105,28 @@ struct FileReader {
   }
 
   /// One of a few words.
-  mutating func word<Word: RawRepresentable<String>>(
-    _ item: Item?, _ keys: Vocabulary.Keys, _ what: String, default fallback: Word
+  mutating func word<Word: RawRepresentable<String> & CaseIterable>(
+    _ item: Item?, _ what: String, default fallback: Word
   ) -> Word {
-    guard let item else { return fallback }
-    if case .list = item.content {
-      reportLater(item, "a list of preferences for '\(what)'")
-      return fallback
-    }
-    guard let text = text(item) else { return fallback }
+    guard let item, let text = text(item) else { return fallback }
     if let word = Word(rawValue: text) { return word }
-    if keys.later.contains(text) {
-      reportLater(item, text, among: keys.known)
-    } else {
-      report(
-        item, "unknown-\(what)", "unknown \(what) '\(text)'",
-        hint: suggestion(for: text, among: keys.known))
-    }
+    report(
+      item, "unknown-\(what)", "unknown \(what) '\(text)'",
+      hint: suggestion(for: text, among: Word.allCases.map(\.rawValue)))
     return fallback
   }
 
   // MARK: Reports
 
   mutating func report(_ item: Item, _ code: String, _ message: String, hint: String? = nil) {
-    add(
-      source.problem(
-        line: item.line, column: item.column, length: source.length(of: item), code: code, message,
-        hint: hint))
+    add(item.problem(code, message, hint: hint))
   }
 
   /// A mistake inside the text of a scalar.
-  mutating func report(_ item: Item, _ error: PatternError) {
-    let start = source.column(in: item, at: error.offset)
-    let end = source.column(in: item, at: error.offset + error.length)
-    add(
-      source.problem(
-        line: item.line, column: start, length: max(1, end - start), code: error.code,
-        error.message, hint: error.hint))
-  }
-
-  mutating func reportLater(_ item: Item, _ what: String, among known: [String] = []) {
-    let name = what.contains(" ") ? what : "'\(what)'"
-    report(
-      item, "unsupported", "\(name) is in the rule language, but not in this version of Hotplate",
-      hint: known.isEmpty
-        ? "leave it out for now" : "this version has \(known.joined(separator: ", "))")
-  }
+  mutating func report(_ item: Item, _ error: PatternError) { add(item.problem(error)) }
 
   /// Once: a mistake in `defaults` shows in every rule. Nobody mends more than `mostProblems` at a time.
-  private mutating func add(_ problem: Problem) {
+  mutating func add(_ problem: Problem) {
     if problems.count < Self.mostProblems, !problems.contains(problem) { problems.append(problem) }
   }
 
@@ -157,7 +134,7 @@ struct FileReader {
 
   /// A mapping or list where text was meant is most often a pattern that nobody quoted.
   private func quoteHint(_ item: Item) -> String? {
-    let raw = source.line(item.line).unicodeScalars.dropFirst(item.column - 1)
+    let raw = item.source.line(item.line).unicodeScalars.dropFirst(item.column - 1)
     guard let first = raw.first, first == "{" || first == "[" else { return nil }
     let text = string(raw).prefix(while: { $0 != "#" })
     if text.contains(": ") { return nil }

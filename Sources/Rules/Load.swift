@@ -6,11 +6,11 @@ public struct LoadedRules: Sendable {
   /// The rules of all files without a mistake.
   public let rules: RuleSet
   public let problems: [Problem]
-  /// How many files were read, those with mistakes included.
+  /// How many rule files were read, those with mistakes too; not those that others include.
   public let files: Int
   /// How many examples ran.
   public let examples: Int
-  /// The texts, in the order of their rules.
+  /// The texts, in the order of their rules, and then those of the files that they include.
   public let sources: [Source]
 
   /// One rule file.
@@ -50,7 +50,7 @@ extension RuleSet {
   ///
   /// Every mistake comes back as a problem; a file with one is not loaded, and the others are.
   public static func load(directory: String) -> LoadedRules {
-    var files: [(name: String, text: String)] = []
+    var files: [(name: String, path: String, text: String)] = []
     var problems: [Problem] = []
     guard let names = names(in: directory) else {
       let reason = String(cString: strerror(errno))
@@ -63,8 +63,7 @@ extension RuleSet {
         ], files: 0, examples: 0, sources: [])
     }
     for name in names {
-      let path =
-        Array(directory.utf8) + (directory.hasSuffix("/") ? [] : [ASCII.slash]) + name.bytes
+      let path = place(of: name.bytes, in: directory)
       if name.bytes.ends(with: ".yml") {
         problems.append(
           Problem(
@@ -73,12 +72,15 @@ extension RuleSet {
       }
       guard name.bytes.ends(with: ".yaml"), name.bytes.first != ASCII.dot else { continue }
       switch contents(of: path) {
-      case .success(let text): files.append((shown(path), text))
+      case .success(let text): files.append((shown(path), name.bytes.text, text))
       case .failure(let problem): problems.append(problem)
       }
     }
     let unreadable = problems.filter { $0.severity == .error }
-    let loaded = parse(files: files)
+    let loaded = parse(files) { path in
+      let place = place(of: Array(path.utf8), in: directory)
+      return (shown(place), contents(of: place, include: true))
+    }
     return LoadedRules(
       rules: loaded.rules, problems: problems + loaded.problems,
       files: loaded.files + unreadable.count, examples: loaded.examples,
@@ -86,6 +88,10 @@ extension RuleSet {
         + unreadable.map {
           LoadedRules.Source(file: $0.file, text: "", isLoaded: false, rules: 0)
         })
+  }
+
+  private static func place(of path: [UInt8], in directory: String) -> [UInt8] {
+    Array(directory.utf8) + (directory.hasSuffix("/") ? [] : [ASCII.slash]) + path
   }
 
   private static func names(in directory: String) -> [FileName]? {
@@ -101,7 +107,7 @@ extension RuleSet {
     return names.sorted()
   }
 
-  private static func contents(of path: [UInt8]) -> Result<String, Problem> {
+  private static func contents(of path: [UInt8], include: Bool = false) -> Result<String, Problem> {
     let file = shown(path)
     func failure(_ code: String, _ message: String, _ hint: String?) -> Result<String, Problem> {
       .failure(Problem(file: file, code: code, message, hint: hint))
@@ -109,6 +115,7 @@ extension RuleSet {
     // A symlink is followed: configuration management swaps them. A FIFO must not hang the daemon.
     let descriptor = path.withCString { open($0, O_RDONLY | O_NONBLOCK | O_CLOEXEC) }
     guard descriptor >= 0 else {
+      if include, errno == ENOENT { return .failure(.missing(file)) }
       return failure("unreadable", "it cannot be read: \(String(cString: strerror(errno)))", nil)
     }
     defer { close(descriptor) }

@@ -35,7 +35,13 @@ struct MatchPattern: Sendable {
   let endings: [[UInt8]]
 
   enum SlotKind: Sendable { case frame, udim }
-  enum Purpose { case match, except }
+  enum Purpose {
+    case match, except
+    /// `together`: of directories.
+    case directory
+    /// `ready.marker`: text of its own is as it is written.
+    case marker
+  }
 
   init(_ source: PathPattern, tokens: [String: Token], for purpose: Purpose) throws(PatternError) {
     var builder = ExpressionBuilder(tokens: tokens)
@@ -53,6 +59,7 @@ struct MatchPattern: Sendable {
     }
     let slotUse = purpose == .match ? try source.slot() : nil
     builder.slotOffset = slotUse?.offset
+    builder.keepsCase = purpose == .marker
     builder.append(source.elements)
     expressionText = prefix + builder.expression
     do throws(ExpressionError) {

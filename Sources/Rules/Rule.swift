@@ -10,22 +10,51 @@ public struct Rule: Sendable, Hashable {
   public let line: Int
   public let about: String?
   public let ready: Ready
-  public let transfer: Transfer
+  /// In order of preference; never empty.
+  public let transfer: [Transfer]
   public let conflict: Conflict
   public let verify: Verify
+  /// Known, not wanted: what is answered. Such a rule has no destination.
+  public let leave: String?
+  /// How many of its jobs may run at once; nil for as many as there are.
+  public let atMost: Int?
+  /// Higher ones start first.
+  public let priority: Int
+  /// Whether all that lies below one directory is one delivery (`together`).
+  public let isDelivery: Bool
   /// Its own lines of the file.
   public let text: String
 
   /// When a sequence may be taken.
   public struct Ready: Sendable, Hashable {
-    /// No change for this long.
-    public let quiet: Duration
+    /// No change for this long; nil where the rule leaves that to the hot folder.
+    public let quiet: Duration?
     /// The frames that must be there.
     public let frames: FrameSet?
+    public let gaps: Gaps
+    /// How long it waits for what is missing, and then it holds; nil for ever.
+    public let patience: Duration?
+    /// Whether each frame must pass the completeness check of its format.
+    public let whole: Bool
+    /// Whether a file must be there that says that all is: `RuleSet.deliveryMarker`.
+    public let hasMarker: Bool
+    /// Whether lists say what must be there: `RuleSet.isManifest`.
+    public let hasManifest: Bool
   }
 
-  /// What becomes of the sources.
-  public enum Transfer: String, Sendable, Hashable, Codable, CaseIterable { case copy, move }
+  /// What happens while frames are missing.
+  public enum Gaps: String, Sendable, Hashable, Codable, CaseIterable {
+    /// It waits, until patience ends, and then it holds.
+    case wait
+    case hold
+    /// It goes on without them, and they are shown.
+    case accept
+  }
+
+  /// How frames get to their destination.
+  public enum Transfer: String, Sendable, Hashable, Codable, CaseIterable {
+    case copy, move, hardlink, reflink, symlink
+  }
 
   /// What happens where the destination holds something else already.
   public enum Conflict: String, Sendable, Hashable, Codable, CaseIterable {
@@ -33,42 +62,19 @@ public struct Rule: Sendable, Hashable {
     case hold
     /// Each frame that is there already is left out.
     case skip
+    /// Each frame that is there already gives way.
+    case replace
+    /// The whole goes to the next number of `{version}` in a directory of `to`.
+    case versionUp = "version-up"
   }
 
-  /// Whether the copy's digest is compared with the source's.
-  public enum Verify: String, Sendable, Hashable, Codable, CaseIterable { case none, copy }
-}
-
-/// A rule, ready to be asked.
-final class CompiledRule: Sendable {
-  let rule: Rule
-  let patterns: [MatchPattern]
-  let excepts: [MatchPattern]
-  let count: CountCondition?
-  /// Names of hot folders it speaks of; empty for all.
-  let hotFolders: [String]
-  let to: Template
-  let renumber: Renumber?
-
-  var name: String { rule.name }
-
-  enum Renumber: Hashable, Sendable {
-    /// The first frame gets this number.
-    case first(Int)
-    case shift(Int)
-  }
-
-  init(
-    rule: Rule, patterns: [MatchPattern], excepts: [MatchPattern], count: CountCondition?,
-    hotFolders: [String], to: Template, renumber: Renumber?
-  ) {
-    self.rule = rule
-    self.patterns = patterns
-    self.excepts = excepts
-    self.count = count
-    self.hotFolders = hotFolders
-    self.to = to
-    self.renumber = renumber
+  /// How the copy is compared with its source.
+  public enum Verify: String, Sendable, Hashable, Codable, CaseIterable {
+    case none
+    /// By the digest of what was read for the copy.
+    case copy
+    /// By what is read back from the destination.
+    case readback
   }
 }
 

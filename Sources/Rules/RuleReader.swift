@@ -1,7 +1,6 @@
-import Sequences
-
 extension FileReader {
   typealias Fields = [String: Item]
+  typealias Pattern = (item: Item, pattern: MatchPattern)
 
   /// The keys of a rule or of `defaults`, those of `when` and `ready` as `when.count`.
   mutating func fields(of item: Item, isDefaults: Bool) -> Fields {
@@ -21,53 +20,68 @@ extension FileReader {
         fields["\(key).\(inner)"] = value
       }
     }
+    if let to = fields["to"], let leave = fields["leave"] {
+      let later = (to.line, to.column) > (leave.line, leave.column) ? to : leave
+      report(
+        later, "leave", "'to' and 'leave' in one place",
+        hint: "a file either goes somewhere or is left where it is")
+    }
     return fields
   }
 
   /// - Parameter end: the line after the rule.
   mutating func readRule(_ item: Item, defaults: Fields, until end: Int) {
     let own = fields(of: item, isDefaults: false)
-    let fields = defaults.merging(own) { $1 }
+    var fields = defaults.merging(own) { $1 }
     guard let nameItem = own["rule"], let name = text(nameItem) else {
       if own["rule"] == nil, case .map = item.content {
         report(item, "no-name", "a rule without a name", hint: "it starts with 'rule: a-name'")
       }
       return
     }
-    for key in ["match", "to"] where fields[key] == nil {
-      report(nameItem, "no-\(key)", "the rule '\(name)' has no '\(key)'")
+    // Of two that exclude each other, a default gives way.
+    if own["to"] != nil { fields["leave"] = own["leave"] }
+    if own["leave"] != nil { fields["to"] = own["to"] }
+    if fields["leave"] != nil {
+      checkLeave(own)
+      fields = fields.filter { !isIdle($0.key) }
+    }
+    for (key, or) in [("match", ""), ("to", "leave")]
+    where fields[key] == nil && fields[or] == nil {
+      report(
+        nameItem, "no-\(key)", "the rule '\(name)' has no '\(key)'",
+        hint: or.isEmpty ? nil : "write '\(key)', or '\(or)' for what is known and not wanted")
     }
     let matches = fields["match"].map { patterns($0, for: .match) } ?? []
     let excepts = fields["except"].map { patterns($0, for: .except) } ?? []
-    let count = readCount(fields["when.count"], matches)
-    let hotFolders = fields["when.hot_folder"].map { texts($0).map(\.text) } ?? []
-    let transfer = word(
-      fields["transfer"], Vocabulary.transfer, "transfer", default: Rule.Transfer.copy)
-    let conflict = word(
-      fields["conflict"], Vocabulary.conflict, "conflict", default: Rule.Conflict.hold)
-    let verify = word(fields["verify"], Vocabulary.verify, "verify", default: Rule.Verify.copy)
-    if transfer == .move, verify == .none,
-      let place = own["verify"] ?? own["transfer"] ?? fields["verify"]
-    {
-      report(
-        place, "move-unverified", "'move' with 'verify: none'",
-        hint: "a source is removed only after its copy is verified: write 'verify: copy'")
+    let supply = Supply(
+      patterns: matches.map(\.pattern), together: fields["together"].flatMap { readTogether($0) },
+      finders: readFinders(fields))
+    var draft = RuleDraft(
+      name: name, nameItem: nameItem, text: text(from: item.line, to: end),
+      ready: readReady(fields, own, supply))
+    draft.about = fields["about"].flatMap { text($0) }
+    draft.patterns = supply.patterns
+    draft.patternItems = matches.map(\.item)
+    draft.excepts = excepts.map(\.pattern)
+    draft.together = supply.together
+    draft.finders = supply.finders
+    draft.count = readCount(fields["when.count"], matches)
+    draft.hotFolders = fields["when.hot_folder"].map { texts($0).map(\.text) } ?? []
+    draft.leave = fields["leave"].flatMap { text($0) }
+    readWay(fields, own, supply, &draft)
+    draft.to = fields["to"].flatMap { template($0, for: .to, supply) }
+    draft.root = fields["root"].flatMap { template($0, for: .root, supply) }
+    draft.renumber = fields["renumber"].flatMap {
+      readRenumber($0, matches, draft.to, isOwn: own["renumber"] != nil)
     }
-    let to = fields["to"].flatMap { template($0, matches) }
-    let renumber = fields["renumber"].flatMap {
-      readRenumber($0, matches, to?.template, isOwn: own["renumber"] != nil)
-    }
-    let ready = readReady(fields, matches, own)
-    let examples = fields["examples"].map { readExamples($0, rule: name) } ?? []
-    let about = fields["about"].flatMap { text($0) }
-    guard let to, !matches.isEmpty else { return }
-    add(
-      RuleDraft(
-        name: name, nameItem: nameItem, source: source, about: about,
-        ready: ready, transfer: transfer, conflict: conflict, verify: verify,
-        text: text(from: item.line, to: end), patterns: matches.map { $0.pattern },
-        patternItems: matches.map { $0.item }, excepts: excepts.map { $0.pattern }, count: count,
-        hotFolders: hotFolders, to: to.template, renumber: renumber, examples: examples))
+    checkVersionUp(fields, own, draft)
+    readCompanions(fields, supply, &draft)
+    draft.needed = supply.needed(by: [draft.to, draft.root, draft.marker])
+    draft.examples =
+      fields["examples"].map { readExamples($0, rule: name, hasRoot: fields["root"] != nil) } ?? []
+    guard draft.to != nil || draft.leave != nil, !matches.isEmpty else { return }
+    add(draft)
   }
 
   /// The lines of a rule, without what is empty or a comment at their end.
@@ -81,25 +95,29 @@ extension FileReader {
     return lines.joined(separator: "\n")
   }
 
-  // MARK: match, except
+  // MARK: match, except, together
 
-  private mutating func patterns(_ item: Item, for purpose: MatchPattern.Purpose)
-    -> [(item: Item, pattern: MatchPattern)]
-  {
+  private mutating func patterns(_ item: Item, for purpose: MatchPattern.Purpose) -> [Pattern] {
     texts(item).compactMap { item, text in
-      do throws(PatternError) {
-        let source = try PathPattern(text, wildcards: true)
-        for (use, _, _) in source.uses { try checkUse(use) }
-        return (item, try MatchPattern(source, tokens: tokens, for: purpose))
-      } catch {
-        report(item, error)
-        return nil
-      }
+      pattern(item, text, for: purpose).map { (item, $0) }
     }
   }
 
-  private func checkUse(_ use: TokenUse) throws(PatternError) {
-    if Token.computed.contains(use.name) || Token.computedLater.contains(use.name) {
+  mutating func pattern(_ item: Item, _ text: String, for purpose: MatchPattern.Purpose)
+    -> MatchPattern?
+  {
+    do throws(PatternError) {
+      let source = try PathPattern(text, wildcards: true)
+      for (use, _, _) in source.uses { try checkUse(use, purpose) }
+      return try MatchPattern(source, tokens: tokens, for: purpose)
+    } catch {
+      report(item, error)
+      return nil
+    }
+  }
+
+  private func checkUse(_ use: TokenUse, _ purpose: MatchPattern.Purpose) throws(PatternError) {
+    if Token.computed.contains(use.name) {
       throw PatternError(
         use.offset, use.length, code: "token-name", "{\(use.name)} has a value in 'to' only",
         hint: "choose another name for a part of the path")
@@ -109,96 +127,59 @@ extension FileReader {
         use.restOffset, use.rest.count, code: "filter", "formats and filters belong into 'to'",
         hint: "{\(use.name)}")
     }
+    if purpose == .directory, use.name == Token.frameName || use.name == Token.udimName {
+      throw PatternError(
+        use.offset, use.length, code: "slot-place", "{\(use.name)} must stand in the file name",
+        hint: "files of one directory that differ only there are one sequence")
+    }
   }
 
-  // MARK: when, ready, renumber
-
-  private mutating func readCount(_ item: Item?, _ matches: [(item: Item, pattern: MatchPattern)])
-    -> CountCondition?
-  {
-    guard let item, let text = text(item) else { return nil }
-    guard let count = CountCondition(text) else {
-      report(item, "count", "'\(text)' is no count", hint: "2+ (two and more), 1, or 1-5")
-      return nil
-    }
-    if !matches.isEmpty, matches.allSatisfy({ $0.pattern.slot == nil }), !count.holds(for: 1) {
+  private mutating func readTogether(_ item: Item) -> MatchPattern? {
+    guard let text = text(item) else { return nil }
+    guard text.hasSuffix("/"), text.count > 1 else {
       report(
-        item, "count", "without {frame} in 'match' every file is one by itself",
-        hint: "write {frame} where the number stands")
-    }
-    return count
-  }
-
-  private mutating func readReady(
-    _ fields: Fields, _ matches: [(item: Item, pattern: MatchPattern)], _ own: Fields
-  ) -> Rule.Ready {
-    var quiet = Duration.seconds(2)
-    if let item = fields["ready.quiet"], let text = text(item) {
-      if let duration = duration(text) {
-        quiet = duration
-      } else {
-        report(item, "duration", "'\(text)' is no duration", hint: "500ms, 2s, 5m, 1h")
-      }
-    }
-    var frames: FrameSet?
-    if let item = fields["ready.frames"], let text = text(item) {
-      frames = FrameSet(text)
-      if frames == nil || frames?.isEmpty == true {
-        report(item, "frames", "'\(text)' are no frames", hint: "1001-1100, or 1001-1050,1060")
-      } else if own["ready.frames"] != nil, !matches.isEmpty,
-        matches.allSatisfy({ $0.pattern.slot == nil })
-      {
-        report(
-          item, "frames", "there is no {frame} in 'match'",
-          hint: "write {frame} where the number stands")
-      }
-    }
-    return Rule.Ready(quiet: quiet, frames: frames)
-  }
-
-  private mutating func readRenumber(
-    _ item: Item, _ matches: [(item: Item, pattern: MatchPattern)], _ to: Template?,
-    isOwn: Bool
-  ) -> CompiledRule.Renumber? {
-    guard let entries = entries(of: item, Vocabulary.renumber, "'renumber'") else { return nil }
-    guard entries.count == 1, let (key, value) = entries.first else {
-      if !entries.isEmpty || problems.isEmpty {
-        report(
-          item, "renumber", "'renumber' says either 'first' or 'shift'",
-          hint: "{ first: 1001 } or { shift: 1000 }")
-      }
+        item, "together",
+        text == "/" ? "the hot folder itself is no delivery" : "'together' names a directory",
+        hint: text == "/" ? "'/{package}/' is each directory in it" : "end it with '/': '\(text)/'")
       return nil
     }
-    guard let text = text(value) else { return nil }
-    guard let number = Int(text), FrameSet.limits.contains(number) else {
-      report(value, "renumber", "'\(text)' is no whole number", hint: "{ \(key): 1001 }")
-      return nil
-    }
-    let isForTiles = matches.contains { $0.pattern.slot?.kind == .udim }
-    // A default is for those rules that it suits.
-    if !isOwn { return isForTiles ? nil : key == "first" ? .first(number) : .shift(number) }
-    if isForTiles {
-      report(item, "renumber", "UDIM tiles are never renumbered", hint: "remove 'renumber'")
-    } else if let to, !to.values.contains(where: { $0.value.name == Token.frameName }) {
-      report(
-        item, "renumber", "'renumber' changes nothing: there is no {frame} in 'to'",
-        hint: "{name} keeps the number it had")
-    }
-    return key == "first" ? .first(number) : .shift(number)
+    return pattern(item, String(text.dropLast()), for: .directory)
   }
-}
 
-/// `500ms`, `2s`, `5m`, `1h`, up to a thousand hours; nil for anything else.
-private func duration(_ text: String) -> Duration? {
-  let digits = text.prefix { $0.isASCII && $0.isNumber }
-  guard (1...9).contains(digits.count), let number = Int(digits) else { return nil }
-  let seconds: Int
-  switch text[digits.endIndex...] {
-  case "ms": return .milliseconds(number)
-  case "s": seconds = number
-  case "m": seconds = number * 60
-  case "h": seconds = number * 3600
-  default: return nil
+  // MARK: find, find_in_path
+
+  private mutating func readFinders(_ fields: Fields) -> [Finder] {
+    var finders: [Finder] = []
+    for (key, isInPath) in [("find", false), ("find_in_path", true)] {
+      guard let list = fields[key] else { continue }
+      for (item, name) in texts(list) {
+        guard let token = tokens[name] ?? Token.shipped[name], token.kind != .slot else {
+          let isSlot = name == Token.frameName || name == Token.udimName
+          report(
+            item, "find", isSlot ? "{\(name)} is not looked for" : "nobody defined {\(name)}",
+            hint: isSlot
+              ? "write it into 'match', where the number stands"
+              : suggestion(for: name, among: tokens.keys.sorted() + ["version", "view"])
+                ?? "define it in 'tokens'")
+          continue
+        }
+        if finders.contains(where: { $0.token.name == name }) {
+          report(item, "find", "{\(name)} is looked for twice", hint: "remove one")
+          continue
+        }
+        if token.searches.isEmpty, !problems.contains(where: { $0.file == source.file }) {
+          report(
+            item, "find", "there is nothing of {\(name)} to look for",
+            hint: "give it values: \"*\" alone would fit any word")
+          continue
+        }
+        do throws(ExpressionError) {
+          finders.append(try Finder(token, isInPath: isInPath, tokens: tokens))
+        } catch {
+          report(item, "regex", "{\(name)} cannot be looked for: \(error.message)")
+        }
+      }
+    }
+    return finders
   }
-  return seconds <= 3_600_000 ? .seconds(seconds) : nil
 }

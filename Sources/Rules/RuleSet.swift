@@ -38,12 +38,14 @@ public struct RuleSet: Sendable {
       let scratch = MatchScratch.current
       for rule in compiled[rules] {
         switch rule.judge(subject, hotFolder: hotFolder, scratch) {
-        case .fits(let pattern, let slot):
+        case .fits(let pattern, let slot, let length):
           if let count, let condition = rule.count, !condition.holds(for: count) {
             refusals.append(Refusal(compiled: rule, path: path, reason: .count(count)))
             continue
           }
-          return .taken(Match(rule: rule, pattern: pattern, path: path, slot: slot))
+          let match = Match(
+            compiled: rule, pattern: pattern, path: path, deliveryLength: length, slot: slot)
+          return rule.rule.leave.map { .left(match, $0) } ?? .taken(match)
         case .refused(let reason):
           refusals.append(Refusal(compiled: rule, path: path, reason: reason))
         case .failed(let message):

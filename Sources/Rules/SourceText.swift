@@ -1,5 +1,5 @@
-/// The text of one rule file, for finding places in it.
-struct SourceText {
+/// The text of one rule file, for finding places in it. Every item of the file refers to it.
+final class SourceText: Sendable {
   /// As it was named to the loader; safe to show.
   let file: String
   let text: String
@@ -8,10 +8,11 @@ struct SourceText {
 
   init(file: String, text: String) {
     self.file = file
-    self.text = text.first == "\u{feff}" ? String(text.dropFirst()) : text
+    let plain = text.first == "\u{feff}" ? String(text.dropFirst()) : text
+    self.text = plain
     lines =
       isTooLarge(text)
-      ? [] : self.text.split(omittingEmptySubsequences: false, whereSeparator: endsLine)
+      ? [] : plain.split(omittingEmptySubsequences: false, whereSeparator: endsLine)
   }
 
   /// Line `number`, from 1; empty beyond the end.
@@ -54,6 +55,7 @@ struct Item: Sendable {
   }
 
   let content: Content
+  let source: SourceText
   let line: Int
   let column: Int
   let style: Style
@@ -69,6 +71,38 @@ struct Item: Sendable {
     case .text: "text"
     case .list: "a list"
     case .map: "a mapping"
+    }
+  }
+}
+
+extension Item {
+  /// A mistake that this item is.
+  func problem(_ code: String, _ message: String, hint: String? = nil) -> Problem {
+    source.problem(
+      line: line, column: column, length: source.length(of: self), code: code, message, hint: hint)
+  }
+
+  /// A mistake inside the text of a scalar.
+  func problem(_ error: PatternError) -> Problem {
+    let start = source.column(in: self, at: error.offset)
+    let end = source.column(in: self, at: error.offset + error.length)
+    return source.problem(
+      line: line, column: start, length: max(1, end - start), code: error.code, error.message,
+      hint: error.hint)
+  }
+
+  /// Whether both say the same, wherever they stand.
+  func says(theSameAs other: Item) -> Bool {
+    switch (content, other.content) {
+    case (.text(let one), .text(let two)): one == two
+    case (.list(let one), .list(let two)):
+      one.count == two.count && zip(one, two).allSatisfy { $0.says(theSameAs: $1) }
+    case (.map(let one), .map(let two)):
+      one.count == two.count
+        && zip(one, two).allSatisfy {
+          $0.key.says(theSameAs: $1.key) && $0.value.says(theSameAs: $1.value)
+        }
+    default: false
     }
   }
 }

@@ -2,7 +2,7 @@
 func suggestion(for word: String, among known: [String]) -> String? {
   var parts: [String] = []
   if let near = nearest(to: word, among: known) { parts.append("did you mean '\(near)'?") }
-  if !known.isEmpty, known.count <= 16 {
+  if !known.isEmpty, known.count <= 20 {
     parts.append("(\(known.joined(separator: ", ")))")
   }
   return parts.isEmpty ? nil : parts.joined(separator: "  ")

@@ -1,5 +1,8 @@
-/// What stands in `to`: where a file goes, with its tokens still to be filled in.
+/// What stands in `to`: where a file goes, with its tokens still to be filled in. Also a `root` and a `ready.marker`.
 struct Template: Sendable {
+  /// The key that it stands behind.
+  enum Purpose: String { case to, root, marker }
+
   indirect enum Piece: Sendable {
     case literal([UInt8])
     case value(Value)
@@ -22,12 +25,21 @@ struct Template: Sendable {
 
   let pieces: [Piece]
 
-  init(_ source: PathPattern) throws(PatternError) {
+  init(_ source: PathPattern, for purpose: Purpose) throws(PatternError) {
+    if purpose == .root, source.hasSlash {
+      throw PatternError(
+        0, source.text.unicodeScalars.count, code: "root",
+        "'root' is the name of a root, and no path",
+        hint: "the configuration says where it lies: roots: { name: /path }")
+    }
     if source.isFromRoot {
       throw PatternError(
-        0, code: "to-path", "'to' is relative to the destination", hint: "remove the leading '/'")
+        0, code: "to-path",
+        purpose == .to
+          ? "'to' is relative to the destination"
+          : "'marker' is relative to the delivery's directory", hint: "remove the leading '/'")
     }
-    try checkComponents(source)
+    try checkComponents(source, purpose)
     pieces = try Template.pieces(source.elements)
   }
 
@@ -71,6 +83,11 @@ struct Template: Sendable {
     return value
   }
 
+  /// The tokens that it cannot do without.
+  var needs: Set<String> {
+    Set(values.filter { !$0.isOptional && !$0.value.hasFallback }.map(\.value.name))
+  }
+
   /// All values, and whether each stands in an optional part.
   var values: [(value: Value, isOptional: Bool)] {
     func walk(_ pieces: [Piece], _ isOptional: Bool) -> [(value: Value, isOptional: Bool)] {
@@ -87,7 +104,9 @@ struct Template: Sendable {
 }
 
 /// Refuses what cannot be a path whatever the values are: `..`, an empty component, no file name at the end.
-private func checkComponents(_ source: PathPattern) throws(PatternError) {
+private func checkComponents(_ source: PathPattern, _ purpose: Template.Purpose)
+  throws(PatternError)
+{
   let scalars = Array(source.text.unicodeScalars)
   var start = 0
   for end in 0...scalars.count where end == scalars.count || scalars[end] == "/" {
@@ -95,8 +114,8 @@ private func checkComponents(_ source: PathPattern) throws(PatternError) {
     let sure = withoutOptionalParts(component)
     if component == "." || component == ".." {
       throw PatternError(
-        start, component.count, code: "to-path", "'\(component)' cannot stand in 'to'",
-        hint: "'to' never leaves the destination")
+        start, component.count, code: "to-path", "'\(component)' cannot stand in '\(purpose)'",
+        hint: "'\(purpose)' never leaves the \(purpose == .to ? "destination" : "directory")")
     }
     if sure.isEmpty {
       let isEnd = end == scalars.count
@@ -106,7 +125,7 @@ private func checkComponents(_ source: PathPattern) throws(PatternError) {
         code: "to-path",
         isOptional
           ? "nothing is left of this component without its optional part"
-          : isEnd ? "'to' ends with a directory" : "an empty component: '//'",
+          : isEnd ? "'\(purpose)' ends with a directory" : "an empty component: '//'",
         hint: isOptional
           ? isEnd ? "add the file name, e.g. {name}" : "take the '/' into the optional part: <…/>"
           : isEnd ? "add the file name, e.g. {name}" : "remove one '/'")

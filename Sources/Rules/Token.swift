@@ -12,6 +12,16 @@ struct Token: Sendable {
   /// From each folded alias to its canonical value; empty where values have one spelling.
   let canonical: [[UInt8]: [UInt8]]
   let kind: Kind
+  /// What `find` looks for, in this order; empty where there is nothing to look for.
+  let searches: [Search]
+
+  /// A regular expression for one way to write a value, by itself.
+  struct Search: Sendable {
+    let expression: [UInt8]
+    /// As those of the token, counted within `expression`.
+    let valueGroups: [Int]
+    let namedGroups: [(name: String, number: Int)]
+  }
 
   enum Kind: Sendable {
     case text
@@ -23,7 +33,7 @@ struct Token: Sendable {
   init(
     name: String, expression: [UInt8], groupCount: Int = 0, valueGroups: [Int] = [],
     namedGroups: [(name: String, number: Int)] = [], canonical: [[UInt8]: [UInt8]] = [:],
-    kind: Kind = .text
+    kind: Kind = .text, searches: [Search] = []
   ) {
     self.name = name
     self.expression = expression
@@ -32,6 +42,7 @@ struct Token: Sendable {
     self.namedGroups = namedGroups
     self.canonical = canonical
     self.kind = kind
+    self.searches = searches
   }
 
   /// Whether a second use can be said as a reference back to the first one.
@@ -45,9 +56,7 @@ extension Token {
   static let versionName = "version"
 
   /// Values that no pattern captures.
-  static let computed = ["name", "stem", "parent"]
-  /// Computed values of the language that this version does not know yet.
-  static let computedLater = ["below", "today"]
+  static let computed = ["name", "stem", "parent", "below", "today"]
 
   /// Tokens that are there without being defined.
   static let shipped: [String: Token] = {
@@ -62,12 +71,22 @@ extension Token {
       Token(
         name: udimName,
         expression: bytes("(?<![0-9])(?!1000)[1-9][0-9]{3}(?![0-9])"), kind: .slot),
-      Token(name: versionName, expression: bytes("(?<![0-9])\(digits)"), kind: .number),
+      Token(
+        name: versionName, expression: bytes("(?<![0-9])\(digits)"), kind: .number,
+        searches: [
+          // `v003`, `ver 3`, `version12`; not `v.1001`, which is a frame.
+          Search(
+            expression: bytes("v(?:er(?:sion)?)?[ _-]?([0-9]{1,18})"), valueGroups: [1],
+            namedGroups: [])
+        ]),
       Token(
         name: "view", expression: bytes("right|left|r|l"),
         canonical: [
           bytes("left"): bytes("left"), bytes("l"): bytes("left"), bytes("right"): bytes("right"),
           bytes("r"): bytes("right"),
+        ],
+        searches: [
+          Search(expression: bytes("right|left|r|l"), valueGroups: [], namedGroups: [])
         ]),
     ]
     return Dictionary(uniqueKeysWithValues: tokens.map { ($0.name, $0) })

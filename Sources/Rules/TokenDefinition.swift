@@ -1,33 +1,69 @@
 /// The makers of a `Token` from what a rule file says. Mistakes are told as places in the text of one value.
 extension Token {
-  /// From a regular expression for the whole value, or several of which the first that fits counts.
+  /// From a regular expression for the whole value, or a list of words and expressions of which one must fit.
   ///
+  /// - Parameter isList: whether a text without any mark of a regular expression is a word that stands for itself.
   /// - Returns: the token, or for each bad expression its index and its mistake.
-  static func fitting(_ name: String, anyOf texts: [String])
+  static func fitting(_ name: String, anyOf texts: [String], isList: Bool)
     -> (token: Token, mistakes: [(index: Int, error: PatternError)])
   {
     var mistakes: [(Int, PatternError)] = []
-    var expression: [UInt8] = []
-    var groupCount = 0
-    var values: [Int] = []
-    var named: [(name: String, number: Int)] = []
+    var parts: [(part: ExpressionPart, isWord: Bool)] = []
     for (index, text) in texts.enumerated() {
       do throws(PatternError) {
-        let part = try ExpressionPart(text, of: name)
-        if index > 0 { expression.append(UInt8(ascii: "|")) }
-        expression += texts.count == 1 ? bytes(text) : bytes("(?:\(text))")
-        if let value = part.valueGroup { values.append(groupCount + value) }
-        for (name, number) in part.named { named.append((name, groupCount + number)) }
-        groupCount += part.groupCount
+        let isWord = isList && !text.isEmpty && !text.unicodeScalars.contains(where: marks.contains)
+        parts.append(
+          (isWord ? ExpressionPart(word: text) : try ExpressionPart(text, of: name), isWord))
       } catch {
         mistakes.append((index, error))
       }
     }
+    var expression: [UInt8] = []
+    var groupCount = 0
+    var values: [Int] = []
+    var named: [(name: String, number: Int)] = []
+    for (index, (part, isWord)) in parts.enumerated() {
+      if index > 0 { expression.append(UInt8(ascii: "|")) }
+      let stands = isWord || parts.count == 1
+      expression += stands ? part.expression : bytes("(?:") + part.expression + bytes(")")
+      if let value = part.valueGroup { values.append(groupCount + value) }
+      for (name, number) in part.named { named.append((name, groupCount + number)) }
+      groupCount += part.groupCount
+    }
     let isNumber = name == Token.versionName || name == Token.udimName
     let token = Token(
       name: name, expression: expression, groupCount: groupCount, valueGroups: values,
-      namedGroups: named, kind: name == udimName ? .slot : isNumber ? .number : .text)
+      namedGroups: named, kind: name == udimName ? .slot : isNumber ? .number : .text,
+      searches: searches(parts))
     return (token, mistakes)
+  }
+
+  /// Neighbouring words are looked for together, so that the right-most and longest counts; expressions in their order.
+  private static func searches(_ parts: [(part: ExpressionPart, isWord: Bool)]) -> [Search] {
+    var result: [Search] = []
+    var words: [[UInt8]] = []
+    func wordSearch() -> [Search] {
+      if words.isEmpty { return [] }
+      let longest = words.sorted { $0.count > $1.count }
+      return [
+        Search(
+          expression: Array(longest.joined(separator: [UInt8(ascii: "|")])), valueGroups: [],
+          namedGroups: [])
+      ]
+    }
+    for (part, isWord) in parts {
+      if isWord {
+        words.append(part.expression)
+        continue
+      }
+      result += wordSearch()
+      words = []
+      result.append(
+        Search(
+          expression: part.expression, valueGroups: part.valueGroup.map { [$0] } ?? [],
+          namedGroups: part.named))
+    }
+    return result + wordSearch()
   }
 
   /// From canonical values and their aliases.
@@ -48,21 +84,39 @@ extension Token {
     // The longest first: `diffuse_direct` is not `diffuse` and a rest.
     let words = table.keys.sorted { ($1.count, $0.text) < ($0.count, $1.text) }
     var expression = Array(words.map(Token.quoted).joined(separator: [UInt8(ascii: "|")]))
-    guard let others else { return Token(name: name, expression: expression, canonical: table) }
+    // `"*"` is not looked for: it would fit any word.
+    let searches =
+      words.isEmpty ? [] : [Search(expression: expression, valueGroups: [], namedGroups: [])]
+    guard let others else {
+      return Token(name: name, expression: expression, canonical: table, searches: searches)
+    }
     let part = try ExpressionPart(others, of: name)
-    expression += bytes("|(?:\(others))")
+    expression += bytes("\(words.isEmpty ? "" : "|")(?:\(others))")
     return Token(
       name: name, expression: expression, groupCount: part.groupCount,
-      valueGroups: part.valueGroup.map { [$0] } ?? [], namedGroups: part.named, canonical: table)
+      valueGroups: part.valueGroup.map { [$0] } ?? [], namedGroups: part.named, canonical: table,
+      searches: searches)
   }
 }
 
+/// What makes an item of a list a regular expression.
+private let marks = Set("\\^$.|?*+()[]{}".unicodeScalars)
+
 /// One regular expression of a token, tried and found good.
 private struct ExpressionPart {
+  let expression: [UInt8]
   let groupCount: Int
   let named: [(name: String, number: Int)]
   /// The group of the token's own name, else its only group.
   let valueGroup: Int?
+
+  /// A word that stands for itself.
+  init(word: String) {
+    expression = Token.quoted(bytes(word))
+    groupCount = 0
+    named = []
+    valueGroup = nil
+  }
 
   init(_ text: String, of token: String) throws(PatternError) {
     guard !text.isEmpty else { throw PatternError(0, code: "empty", "nothing is written here") }
@@ -91,6 +145,7 @@ private struct ExpressionPart {
         "\(unnamed.count) groups: which one is the value of {\(token)}?",
         hint: "keep one (…), and write the others (?:…)")
     }
+    expression = bytes(text)
     groupCount = alone.groupCount
     named = alone.groupNames.filter { $0.name != token }
     valueGroup = own?.number ?? unnamed.first
@@ -110,7 +165,7 @@ private struct ExpressionPart {
 extension Token {
   /// Whether a name is taken by what no rule file may define.
   static func reserved(_ name: String) -> Bool {
-    name == frameName || computed.contains(name) || computedLater.contains(name)
+    name == frameName || computed.contains(name)
   }
 }
 

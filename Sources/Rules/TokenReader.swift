@@ -1,34 +1,27 @@
 extension FileReader {
-  /// `tokens:` — each is a regular expression, a list, or canonical values with their aliases.
-  mutating func readTokens(_ item: Item) {
-    guard case .map(let entries) = item.content else {
-      report(item, "type", "'tokens' is 'name: value', not \(item.kind)")
-      return
+  /// A token: a regular expression, a list, or canonical values with their aliases.
+  mutating func readToken(_ entry: Item.Entry) {
+    guard let name = text(entry.key) else { return }
+    guard isTokenName(name.unicodeScalars) else {
+      return report(
+        entry.key, "token-name", "'\(name)' cannot be the name of a token",
+        hint: "a name is letters, digits and _, and starts with a letter")
     }
-    for entry in entries {
-      guard let name = text(entry.key) else { continue }
-      guard isTokenName(name.unicodeScalars) else {
-        report(
-          entry.key, "token-name", "'\(name)' cannot be the name of a token",
-          hint: "a name is letters, digits and _, and starts with a letter")
-        continue
-      }
-      if Token.reserved(name) {
-        report(
-          entry.key, "token-name", "{\(name)} has a meaning of its own and cannot be defined",
-          hint: "choose another name")
-        continue
-      }
-      switch entry.value.content {
-      case .map(let values): readCanonical(name, values)
-      case .text, .list: readExpressions(name, entry.value)
-      }
+    if Token.reserved(name) {
+      return report(
+        entry.key, "token-name", "{\(name)} has a meaning of its own and cannot be defined",
+        hint: "choose another name")
+    }
+    switch entry.value.content {
+    case .map(let values): readCanonical(name, values)
+    case .text, .list: readExpressions(name, entry.value)
     }
   }
 
   private mutating func readExpressions(_ name: String, _ item: Item) {
     let texts = texts(item)
-    let (token, mistakes) = Token.fitting(name, anyOf: texts.map(\.text))
+    let isList = if case .list = item.content { true } else { false }
+    let (token, mistakes) = Token.fitting(name, anyOf: texts.map(\.text), isList: isList)
     for (index, mistake) in mistakes { report(texts[index].item, mistake) }
     // Known even with a mistake, so that its uses are not reported too.
     tokens[name] =

@@ -23,3 +23,16 @@ func isInFlight(_ name: Span<UInt8>) -> Bool {
 }
 
 private let inFlightExtensions: [StaticString] = ["part", "partial", "filepart", "tmp"]
+
+/// Whether a hidden name is that of a copy under way, and not one of the system's own: rsync's `.name.ext.XXXXXX`, or a
+/// hidden name with an ending of those that ``isInFlight(_:)`` knows.
+public func isTemporaryCopy(_ name: FileName) -> Bool {
+  guard name.bytes.first == dot else { return false }
+  if isInFlight(FileName(Array(name.bytes.dropFirst()))) { return true }
+  let ending = name.bytes.suffix(7)
+  return name.bytes.count > 9 && ending.first == dot
+    && ending.dropFirst().allSatisfy { byte in
+      (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+    } && name.bytes.dropFirst().dropLast(7).contains(dot)
+}

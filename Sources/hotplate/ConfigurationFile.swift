@@ -12,7 +12,8 @@ struct ConfigurationFile {
 
   /// Where it lies; relative paths in it start here.
   let directory: String
-  let defaultRoot: String
+  /// Where sequences go, by the names that rules give these places; `default` is always there.
+  let roots: [String: String]
   let hotFolders: [Folder]
   let rules: String?
   let state: String?
@@ -44,11 +45,11 @@ extension ConfigurationFile {
     let base = directory
     func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : base + "/" + path }
 
-    let roots = try reader.mapping(top["roots"], "roots", nil)
-    guard let target = roots["default"] else {
+    let named = try reader.mapping(top["roots"], "roots", nil)
+    guard named["default"] != nil else {
       throw reader.mistake(top["roots"] ?? root, "roots must name a default: where sequences go")
     }
-    defaultRoot = absolute(try reader.text(target))
+    roots = try named.mapValues { absolute(try reader.expanded($0)) }
     guard let folders = top["hot_folders"]?.sequence, !folders.isEmpty else {
       throw reader.mistake(top["hot_folders"] ?? root, "hot_folders must list at least one folder")
     }
@@ -98,6 +99,25 @@ private struct Reader {
   func text(_ node: Node) throws -> String {
     guard let scalar = node.scalar else { throw mistake(node, "one value is wanted here") }
     return scalar.string
+  }
+
+  /// A value in which `${VAR}` stands for a variable of the environment.
+  func expanded(_ node: Node) throws -> String {
+    var rest = try text(node)[...]
+    var result = ""
+    while let start = rest.range(of: "${") {
+      result += rest[..<start.lowerBound]
+      guard let end = rest.range(of: "}", range: start.upperBound..<rest.endIndex) else {
+        throw mistake(node, "a '${' without its '}'")
+      }
+      let name = String(rest[start.upperBound..<end.lowerBound])
+      guard let value = ProcessInfo.processInfo.environment[name], !value.isEmpty else {
+        throw mistake(node, "${\(name)} is not set: set it, or write the path itself")
+      }
+      result += value
+      rest = rest[end.upperBound...]
+    }
+    return result + rest
   }
 
   /// - Parameter keys: the only ones there may be; nil for any.

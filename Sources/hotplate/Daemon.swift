@@ -21,10 +21,18 @@ struct Daemon {
 
   func run() async throws {
     let folders = try options.resolve()
-    let rules = try loadRules(folders.rules)
     let locks = try folders.hotFolders.map { try FolderLock($0.path) }
     defer { withExtendedLifetime(locks) {} }
     let journal = try openJournal(folders.state)
+    var book = RuleBook(directory: folders.rules)
+    try await book.recall(from: journal)
+    let reading = book.read()
+    let rules: RuleSet
+    do { rules = try checked(reading, book.directory) } catch {
+      try await journal.close()
+      throw error
+    }
+    try await book.remember(in: journal)
     var log = Logger(label: "hotplate")
     if isQuiet { log.logLevel = .warning }
     let configuration = Engine.Configuration(
@@ -32,6 +40,8 @@ struct Daemon {
       workers: folders.workers,
       version: Hotplate.configuration.version)
     let engine = try Engine(configuration, journal: journal, log: log)
+    let keeper = try RuleKeeper(book, reading, engine: engine, journal: journal, log: log)
+    await keeper.start()
     await onStart(engine)
     let bound = Bound()
     let server = DashboardServer(
@@ -64,6 +74,7 @@ struct Daemon {
       result = .failure(error)
     }
     ready.cancel()
+    await keeper.stop()
     await onEnd(engine)
     try await journal.close()
     try result.get()
@@ -81,23 +92,19 @@ struct Daemon {
     }
   }
 
-  private func loadRules(_ directory: String) throws -> RuleSet {
-    let loaded = RuleSet.load(directory: directory)
-    if !loaded.problems.isEmpty {
-      printError(loaded.rendered(color: isatty(2) == 1 && getenv("NO_COLOR") == nil))
-    }
-    // At a start there is no last good text to fall back to.
-    if !loaded.isClean {
+  private func checked(_ reading: RuleBook.Reading, _ directory: String) throws -> RuleSet {
+    printError(reading.report(color: isColorful(STDERR_FILENO)))
+    guard let rules = reading.rules else {
       throw Failure(
         .badConfiguration, "the rules in \(directory) have mistakes",
         remedy: "mend them; `hotplate check \(directory)` shows them again")
     }
-    if loaded.rules.rules.isEmpty {
+    if rules.count == 0 {
       throw Failure(
         .badConfiguration, "\(directory) holds no rules",
         remedy: "give --rules DIR, a directory with *.yaml files")
     }
-    return loaded.rules
+    return rules
   }
 
   private func openJournal(_ state: String) throws -> Journal {

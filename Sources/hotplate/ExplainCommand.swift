@@ -76,7 +76,11 @@ struct ExplainCommand: ParsableCommand {
       lines.append("        {\(token.name)} = \(shown(token.value))\(raw)")
     }
     if let destination = explanation.destination {
-      lines.append("  → \(ink.good("\(destination)"))")
+      let root =
+        explanation.root.flatMap { $0 == "default" ? nil : "\(shown(Array($0.utf8))):" } ?? ""
+      lines.append("  → \(ink.good("\(root)\(destination)"))")
+    } else if let left = explanation.left {
+      lines.append("  \(ink.warning("left:")) \(left)")
     } else if let held = explanation.held {
       lines.append("  \(ink.bad("held:")) \(held)")
     } else {
@@ -102,6 +106,8 @@ struct ExplanationReport: Encodable {
     }
     try container.encode(
       explanation.destination.map { ExactText($0.bytes) }, forKey: "destination")
+    try container.encode(explanation.root, forKey: "root")
+    try container.encode(explanation.left, forKey: "left")
     try container.encode(explanation.held, forKey: "held")
     try container.encode(explanation.tried.map(Tried.init), forKey: "tried")
   }

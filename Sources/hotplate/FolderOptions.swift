@@ -52,11 +52,14 @@ struct FolderOptions: ParsableArguments {
     let base = file?.directory
     let rules = rules ?? file?.rules ?? (base.map { $0 + "/rules" } ?? "rules")
     if let file {
-      let target = try directory(file.defaultRoot, "destination root")
+      let roots = try Dictionary(
+        uniqueKeysWithValues: file.roots.map { name, path in
+          (name, try directory(path, name == "default" ? "destination root" : "root '\(name)'"))
+        })
       for folder in file.hotFolders {
         hotFolders.append(
           HotFolder(
-            name: folder.name, path: try directory(folder.path, "hot folder"), destination: target))
+            name: folder.name, path: try directory(folder.path, "hot folder"), roots: roots))
       }
     } else if let hotFolder, let destination {
       let path = try directory(hotFolder, "hot folder")
@@ -67,7 +70,7 @@ struct FolderOptions: ParsableArguments {
       ]
     }
     try refuseOverlaps(hotFolders)
-    for folder in hotFolders { try checkWritable(folder.destination) }
+    for root in Set(hotFolders.flatMap(\.roots.values)).sorted() { try checkWritable(root) }
     guard isDirectory(rules) else {
       throw Failure(
         .noSuchInput, "no such directory of rules: \(shown(Array(rules.utf8)))",
@@ -110,7 +113,7 @@ struct FolderOptions: ParsableArguments {
   private func refuseOverlaps(_ folders: [HotFolder]) throws {
     let all =
       folders.map { ("hot folder", $0.path) }
-      + Set(folders.map(\.destination)).map { ("destination", $0) }
+      + Set(folders.flatMap(\.roots.values)).sorted().map { ("destination", $0) }
     for (index, (kind, path)) in all.enumerated() {
       for (otherKind, other) in all[(index + 1)...]
       where kind == "hot folder" || otherKind == "hot folder" {
@@ -127,7 +130,7 @@ struct FolderOptions: ParsableArguments {
   private func refuseStateBelow(_ state: String, _ folders: [HotFolder]) throws {
     // It may not exist yet; its parents tell where it will lie.
     let path = URL(fileURLWithPath: state).standardizedFileURL.resolvingSymlinksInPath().path
-    for other in folders.flatMap({ [$0.path, $0.destination] })
+    for other in folders.flatMap({ [$0.path] + $0.roots.values.sorted() })
     where path == other || path.hasPrefix(other + "/") {
       throw Failure(
         .badConfiguration, "the state directory \(path) lies in \(other)",

@@ -94,6 +94,9 @@ struct PlannedSequence {
       do throws(DestinationError) { goal = try rules.destination(of: assignment) } catch {
         reasons.append("held: \(error)")
       }
+    case .left(let rule, _, let answer):
+      self.rule = rule.name
+      reasons.append("left: \(answer)")
     case .failed(let rule, let message):
       self.rule = rule
       reasons.append("held: \(message)")

@@ -13,7 +13,9 @@ import Watching
 ///
 /// The world is instant unless a kind of effect is held back: then its answer waits until `go` lets it happen.
 struct Story {
-  enum Step: Hashable { case inspect, enqueue, stage, commit, publish, finish, abort }
+  enum Step: Hashable {
+    case inspect, prove, version, enqueue, stage, commit, publish, finish, abort
+  }
 
   var intake: Intake
   private(set) var uptime = Duration.seconds(100)
@@ -34,9 +36,19 @@ struct Story {
   var versions: [FileName: Int] = [:]
   var known: [FileName: Inspection.Look.Known] = [:]
   var conflict: String?
+  /// How often each job came to be staged.
+  private(set) var stagings: [JobID: Int] = [:]
   /// How staging ends instead of well, once.
   var stagingEnd: StagingEnd?
   var unreadable: Set<FileName> = []
+  /// Files that are not whole by their format.
+  var cut: Set<FileName> = []
+  /// What manifests say, and which were asked.
+  var proof = Proof.right
+  private(set) var proved: [String] = []
+  /// The version that is chosen; nil for the source's own.
+  var chosen: Int?
+  private(set) var asked: [VersionQuestion] = []
   private let ids = JobIDs()
 
   init(rules: String, limits: Intake.Limits = Intake.Limits(), walked: Bool = true) {
@@ -68,6 +80,12 @@ struct Story {
   mutating func cancel(_ id: JobID) {
     tell(.cancel(id, Reason(code: .user, message: "by hand", at: Timestamp(milliseconds: 0))))
   }
+  mutating func use(rules: String) {
+    let loaded = RuleSet.parse(files: [("rules.yaml", rules)])
+    precondition(
+      loaded.problems.isEmpty, loaded.problems.map { $0.rendered(color: false) }.joined())
+    tell(.rulesChanged(loaded.rules))
+  }
   mutating func wait(_ time: Duration) {
     uptime += time
     tell(.tick)
@@ -89,6 +107,21 @@ struct Story {
 
   // MARK: What there is to see
 
+  /// The one arrival that waits, is blocked or held.
+  var arrival: Arrival? { intake.arrivals.values.first }
+  var blocked: Reason? {
+    for arrival in intake.arrivals.values {
+      if case .blocked(let reason) = arrival.phase { return reason }
+    }
+    return nil
+  }
+  var held: Reason? {
+    for arrival in intake.arrivals.values {
+      if case .held(let reason) = arrival.phase { return reason }
+    }
+    return nil
+  }
+
   var jobs: [Job] { intake.jobs.values.sorted { $0.id < $1.id } }
   /// All jobs that ever were, oldest first.
   var all: [JobID] { states.keys.sorted() }
@@ -99,7 +132,7 @@ struct Story {
 
   private mutating func perform(_ effect: Effect) {
     switch effect {
-    case .stop: break
+    case .stop, .stopProof: break
     case .note(let id, let text): notes[id, default: []].append(text)
     case .amend(let id, let reason): reasons[id] = reason
     case .rescan(let place): rescans.append(place)
@@ -114,18 +147,27 @@ struct Story {
 
   private mutating func answer(_ effect: Effect) {
     switch effect {
-    case .inspect(let key, let names):
+    case .inspect(let key, let wanted):
       var inspection = Inspection()
-      for name in names {
+      for file in wanted {
+        let name = file.path.name!
         if unreadable.contains(name) {
-          inspection.failures[name] = "Permission denied"
+          inspection.failures[file.path] = "Permission denied"
           continue
         }
-        inspection.looks[name] = Inspection.Look(
+        let look = Inspection.Look(
           kind: .file, snapshot: snapshot(name), writer: writers.contains(name) ? .present : .none,
-          known: known[name] ?? .new)
+          known: known[name] ?? .new,
+          lack: file.checksWhole && cut.contains(name) ? "it ends early" : nil)
+        inspection.looks[file.path] = look
       }
       tell(.inspected(key, inspection))
+    case .prove(let key, let manifests, _):
+      proved += manifests.map(\.description)
+      tell(.proven(key, proof))
+    case .chooseVersion(let job, let question):
+      asked.append(question)
+      tell(.versionChosen(job.id, chosen ?? question.source))
     case .enqueue(let job):
       sizes[job.id] = job.plan.files.count
       tell(.enqueued(job.id))
@@ -133,7 +175,9 @@ struct Story {
       let end = stagingEnd!
       stagingEnd = nil
       tell(.stagingEnded(id, end))
-    case .stage(let id): tell(conflict.map { .stagingEnded(id, .conflict($0)) } ?? .staged(id))
+    case .stage(let id):
+      stagings[id, default: 0] += 1
+      tell(conflict.map { .stagingEnded(id, .conflict($0)) } ?? .staged(id))
     case .commit(let id, let recheck):
       if cancelled.contains(id) { return tell(.commitRefused(id, .cancelled)) }
       if let touched = recheck.first { return tell(.commitRefused(id, .sourceChanged(touched))) }
@@ -174,6 +218,8 @@ extension Effect {
   fileprivate var step: Story.Step {
     switch self {
     case .inspect: .inspect
+    case .prove: .prove
+    case .chooseVersion: .version
     case .enqueue: .enqueue
     case .stage, .requeue: .stage
     case .commit: .commit

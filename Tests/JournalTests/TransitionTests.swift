@@ -36,7 +36,7 @@ import Testing
         hotFolder: "renders", directory: path("a"), pattern: [1], fingerprint: Data(), job: id)
       let moved = try await journal.transition(
         id, from: ["queued", "staged"], to: "cancelled", reason: Data("no".utf8), note: "late",
-        at: noon, tombstone: grave)
+        at: noon, tombstones: [grave])
       #expect(!moved)
       #expect(try await journal.job(id)?.reason == nil)
       #expect(try await journal.job(id)?.ended == nil)

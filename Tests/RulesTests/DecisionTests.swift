@@ -37,14 +37,14 @@ struct DecisionTests {
     #expect(rule.line == 4)
     #expect(rule.ready.quiet == .milliseconds(500))
     #expect(rule.ready.frames?.count == 10)
-    #expect(rule.transfer == .move)
+    #expect(rule.transfer == [.move])
     #expect(rule.conflict == .skip)
     #expect(rule.verify == .copy)
     #expect(rule.text.hasPrefix("  - rule: renders"))
     #expect(rule.text.hasSuffix("conflict: skip"))
-    #expect(rules.rules[1].ready.quiet == .seconds(2))
+    #expect(rules.rules[1].ready.quiet == nil)
     #expect(rules.rules[1].conflict == .hold)
-    #expect(rules.rules[1].transfer == .copy)
+    #expect(rules.rules[1].transfer == [.copy])
   }
 
   @Test("a decision names the rule, the slot and the tokens")

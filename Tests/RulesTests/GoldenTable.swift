@@ -11,9 +11,11 @@ import Yams
 /// - case: what it is about
 ///   rules: |            # one rule file
 ///   hot_folder: NAME    # optional: the name of the hot folder
+///   day: 2025-06-14     # optional: what {today} is
 ///   arrivals:
-///     - { given: 'a.[1-3].exr', rule: NAME, becomes: 'b.[0001-0003].exr' }
+///     - { given: 'a.[1-3].exr', rule: NAME, becomes: 'b.[0001-0003].exr' }   # with root: 'ROOT:b.…'
 ///     - { given: ['a.1.exr', 'b.2.exr'], rule: NAME, becomes: [...] }     # several, together
+///     - { given: 'a.exr', rule: NAME, left: 'the answer' }
 ///     - { given: 'a.exr', unmatched: 'a part of the reason' }
 ///     - { given: 'a.exr', held: 'a part of the reason' }                  # taken, and cannot go there; or erred
 /// ```
@@ -21,6 +23,7 @@ struct ArrivalCase: Decodable, Sendable, CustomTestStringConvertible {
   let name: String
   let rules: String
   let hotFolder: String?
+  let day: String?
   let arrivals: [Arrival]
   var file = ""
 
@@ -28,6 +31,7 @@ struct ArrivalCase: Decodable, Sendable, CustomTestStringConvertible {
     let given: Texts
     let rule: String?
     let becomes: Texts?
+    let left: String?
     let unmatched: String?
     let held: String?
   }
@@ -36,6 +40,7 @@ struct ArrivalCase: Decodable, Sendable, CustomTestStringConvertible {
     case name = "case"
     case rules
     case hotFolder = "hot_folder"
+    case day
     case arrivals
   }
 
@@ -51,29 +56,36 @@ struct ArrivalCase: Decodable, Sendable, CustomTestStringConvertible {
     }
 }
 
-/// A case of `Golden/mistakes-*.yaml`: a rule file, and the whole report about it.
-struct MistakeCase: Decodable, Sendable, CustomTestStringConvertible {
-  let name: String
+/// A rule file with mistakes in `Golden/mistakes/NAME.yaml`, and the whole report about it in `NAME.txt`. What it includes
+/// lies in directories below.
+struct MistakeCase: Sendable, CustomTestStringConvertible {
+  let file: String
   let rules: String
   let report: String
-  var file = ""
 
-  enum CodingKeys: String, CodingKey {
-    case name = "case"
-    case rules
-    case report
-  }
+  var testDescription: String { file }
 
-  var testDescription: String { "\(file): \(name)" }
-
-  static let all: [MistakeCase] = golden("mistakes-")
-    .flatMap { file, text in
-      (try! YAMLDecoder().decode([MistakeCase].self, from: text)).map {
-        var one = $0
-        one.file = file
-        return one
-      }
+  static let all: [MistakeCase] = texts(in: "mistakes").filter { !$0.path.contains("/") }
+    .map { path, text in
+      let report = goldenDirectory.appendingPathComponent("mistakes/\(path.dropLast(5)).txt")
+      return MistakeCase(
+        file: path, rules: text, report: (try? String(contentsOf: report, encoding: .utf8)) ?? "")
     }
+
+  static let includes = included(in: "mistakes")
+}
+
+/// One of the intakes that the language must be able to say, in `Golden/intakes`.
+struct Intake: Sendable, CustomTestStringConvertible {
+  let file: String
+  let text: String
+
+  var testDescription: String { file }
+
+  static let all: [Intake] = texts(in: "intakes").filter { !$0.path.contains("/") }
+    .map { Intake(file: $0.path, text: $0.text) }
+
+  static let includes = included(in: "intakes")
 }
 
 /// One text or a list of them.
@@ -91,15 +103,34 @@ struct Texts: Decodable, Sendable {
   var files: [RelativePath] {
     get throws { try list.flatMap { try ExamplePath($0).files } }
   }
+
+  /// As `files`, in words; a root in front stays there.
+  var places: [String] {
+    get throws { try files.map(String.init(describing:)) }
+  }
 }
+
+let goldenDirectory = Bundle.module.resourceURL!.appendingPathComponent("Golden")
 
 /// The golden files whose names start so, by name.
 private func golden(_ prefix: String) -> [(String, String)] {
-  let directory = Bundle.module.resourceURL!.appendingPathComponent("Golden")
-  let names = try! FileManager.default.contentsOfDirectory(atPath: directory.path).sorted()
+  let names = try! FileManager.default.contentsOfDirectory(atPath: goldenDirectory.path).sorted()
   return names.filter { $0.hasPrefix(prefix) }.map {
-    ($0, try! String(contentsOf: directory.appendingPathComponent($0), encoding: .utf8))
+    ($0, try! String(contentsOf: goldenDirectory.appendingPathComponent($0), encoding: .utf8))
   }
+}
+
+/// The rule files of a directory of golden files, in it and below it, by name.
+private func texts(in directory: String) -> [(path: String, text: String)] {
+  let place = goldenDirectory.appendingPathComponent(directory)
+  let paths = FileManager.default.enumerator(atPath: place.path)?.compactMap { $0 as? String } ?? []
+  return paths.filter { $0.hasSuffix(".yaml") }.sorted().map {
+    ($0, try! String(contentsOf: place.appendingPathComponent($0), encoding: .utf8))
+  }
+}
+
+private func included(in directory: String) -> [String: String] {
+  Dictionary(uniqueKeysWithValues: texts(in: directory).filter { $0.path.contains("/") })
 }
 
 func path(_ text: String) -> RelativePath { RelativePath(text)! }

@@ -72,7 +72,7 @@ struct LoadTests {
         report == """
           \(directory)/b.yaml:2:1: error: unknown key 'rulez' in a rule file
               2 | rulez: []
-                | ^~~~~ did you mean 'rules'?  (hotplate, tokens, defaults, rules)
+                | ^~~~~ did you mean 'rules'?  (hotplate, include, tokens, defaults, rules)
           note: this file was not loaded; the 6 rules it held at 10:42:07 stay active
 
           """)

@@ -1,0 +1,67 @@
+import Files
+import Foundation
+import Paths
+import Watching
+
+extension Engine {
+  /// Begins the looks that were asked for: each directory once, whatever number of arrivals asks about it.
+  func startLooks() {
+    let asked = looks
+    looks = []
+    var inOne: [Place: [(key: Arrival.Key, wanted: [WantedLook])]] = [:]
+    for (key, wanted) in asked {
+      if key.isDelivery {
+        Task { await look(at: wanted, for: key) }
+      } else {
+        inOne[key.directory, default: []].append((key, wanted))
+      }
+    }
+    for (directory, asked) in inOne {
+      Task {
+        do {
+          let wanted = Dictionary(
+            asked.flatMap(\.wanted).map { ($0.path.name!, $0) }, uniquingKeysWith: { $1 })
+          let found = try await inspector.look(at: wanted, in: directory)
+          for (key, wanted) in asked {
+            var inspection = Inspection()
+            inspection.add(found, only: Set(wanted.map { $0.path.name! }), below: .root)
+            inbox.post(.inspected(key, inspection))
+          }
+        } catch {
+          fail(error)
+        }
+      }
+    }
+  }
+
+  /// A delivery's files lie in many directories; one answer for all of them.
+  private func look(at wanted: [WantedLook], for key: Arrival.Key) async {
+    var inspection = Inspection()
+    let byDirectory = Dictionary(grouping: wanted) { $0.path.parent }
+    for (directory, wanted) in byDirectory {
+      let names = Dictionary(
+        wanted.map { ($0.path.name!, $0) }, uniquingKeysWith: { $1 })
+      let place = Place(root: key.directory.root, path: key.path(directory))
+      do {
+        let found = try await inspector.look(at: names, in: place)
+        inspection.add(found, only: Set(names.keys), below: directory)
+      } catch {
+        return fail(error)
+      }
+    }
+    inbox.post(.inspected(key, inspection))
+  }
+}
+
+extension Inspection {
+  fileprivate mutating func add(
+    _ found: Inspector.DirectoryLook, only names: Set<FileName>, below directory: RelativePath
+  ) {
+    for name in names {
+      let path = directory.appending(name)
+      looks[path] = found.looks[name]
+      failures[path] = found.failures[name]
+      if found.gone.contains(name) { gone.insert(path) }
+    }
+  }
+}

@@ -1,0 +1,361 @@
+import Files
+import Foundation
+import Paths
+import ReadModel
+import Rules
+import Sequences
+import Transfer
+import Watching
+
+/// What goes into one job, before its destination's version is known.
+struct Draft: Sendable {
+  /// Those that were in force when it was decided.
+  let rules: RuleSet
+  let parts: [Part]
+  let id: JobID
+  let arrival: Arrival
+
+  struct Part: Sendable {
+    let assignment: Assignment
+    let rule: Rule
+  }
+}
+
+/// Why what the rules take cannot become a job, as a sentence.
+struct PlanError: Error { let message: String }
+
+extension Intake {
+  /// Makes jobs of an arrival that is still and whole, as far as its rules want it already.
+  mutating func makeJobs(_ arrival: Arrival, _ now: Moment, _ effects: inout [Effect]) {
+    let key = arrival.key
+    let files = arrival.files.keys.map { arrival.path($0) }
+    let assignments = rules.assign(files, hotFolder: hotFolders[key.directory.root].name)
+    // One quiet time for all: a slower rule further down keeps the whole family.
+    let quiet = assignments.compactMap { $0.quiet(limits) }.max() ?? .zero
+    if now.uptime - arrival.lastChange < quiet {
+      arrivals[key]?.quiet = quiet
+      return schedule(key)
+    }
+    if key.isDelivery {
+      makeDelivery(arrival, assignments, now, &effects)
+    } else {
+      makeEach(arrival, assignments, now, &effects)
+    }
+  }
+
+  /// Each sequence and each single file goes its own way.
+  private mutating func makeEach(
+    _ arrival: Arrival, _ assignments: [Assignment], _ now: Moment, _ effects: inout [Effect]
+  ) {
+    let key = arrival.key
+    var verdict = Verdict.ready
+    var id = arrival.job
+    for assignment in assignments {
+      let (own, rule) = judge(assignment, arrival, now)
+      if case .ready = own, let rule {
+        let draft = Draft(
+          rules: rules, parts: [Draft.Part(assignment: assignment, rule: rule)], id: id,
+          arrival: arrival)
+        do throws(PlanError) {
+          try begin(draft, now, &effects)
+          id = makeID(now.wall)
+        } catch {
+          verdict = .held(Reason(.rule, error.message, at: now.wall))
+        }
+      } else if case .ready = own {
+        answerLeft(assignment, key)
+      } else {
+        verdict = own
+        awaitCompanions(of: assignment, for: key)
+      }
+    }
+    // What stays is another arrival than what left as a job, and has an id of its own.
+    arrivals[key]?.job = id
+    conclude(key, verdict, now, &effects)
+  }
+
+  /// All that lies below one directory goes as one job, or waits for its last member.
+  private mutating func makeDelivery(
+    _ arrival: Arrival, _ assignments: [Assignment], _ now: Moment, _ effects: inout [Effect]
+  ) {
+    let key = arrival.key
+    var verdict = obstacle(to: key, now) ?? .ready
+    var manifests: Set<RelativePath> = []
+    var parts: [Draft.Part] = []
+    for assignment in assignments {
+      guard case .ready = verdict else { break }
+      let (own, rule) = judge(assignment, arrival, now)
+      switch own {
+      case .ready:
+        if let rule {
+          parts.append(Draft.Part(assignment: assignment, rule: rule))
+        } else {
+          answerLeft(assignment, key)
+        }
+      case .needsProof(let paths):
+        manifests.formUnion(paths)
+      case .waits, .held: verdict = own
+      }
+    }
+    if case .ready = verdict, !manifests.isEmpty { verdict = .needsProof(manifests.sorted()) }
+    if case .ready = verdict, !parts.isEmpty {
+      let draft = Draft(rules: rules, parts: parts, id: arrival.job, arrival: arrival)
+      do throws(PlanError) {
+        try begin(draft, now, &effects)
+      } catch {
+        verdict = .held(Reason(.rule, error.message, at: now.wall))
+      }
+    }
+    conclude(key, verdict, now, &effects)
+  }
+
+  /// What is left of an arrival after its jobs were made waits, or is no more.
+  private mutating func conclude(
+    _ key: Arrival.Key, _ verdict: Verdict, _ now: Moment, _ effects: inout [Effect]
+  ) {
+    guard let arrival = arrivals[key] else { return }
+    if arrival.files.isEmpty { return forget(key) }
+    guard case .needsProof(let manifests) = verdict else { return block(key, verdict, now) }
+    arrivals[key]?.phase = .proving(changes: arrival.changes)
+    effects.append(
+      .prove(key, manifests: manifests, files: Set(arrival.files.keys.map { arrival.path($0) })))
+  }
+
+  /// - Returns: with `.ready` the rule that takes it, nil if one leaves it.
+  private func judge(_ assignment: Assignment, _ arrival: Arrival, _ now: Moment) -> (
+    Verdict, Rule?
+  ) {
+    switch assignment.outcome {
+    case .left: return (.ready, nil)
+    case .unmatched(let refusals):
+      // The rule that fits but for its conditions is the one a person thinks of.
+      let near = refusals.filter { $0.why.contains("when.") }.map { "\($0.rule): \($0.why)" }
+      let why = near.isEmpty ? "no rule takes it" : near.joined(separator: "; ")
+      let name = arrival.key.isDelivery ? "\(assignment.shownName): " : ""
+      return (.waits(Reason(.unmatched, name + why, at: now.wall), patience: nil), nil)
+    case .failed(let rule, let message):
+      return (.held(Reason(.rule, "rule \(rule): \(message)", at: now.wall)), nil)
+    case .taken(let rule, _):
+      do throws(DestinationError) {
+        return (try verdict(on: assignment, rule, arrival, now), rule)
+      } catch {
+        return (.held(Reason(.rule, "\(error)", at: now.wall)), nil)
+      }
+    }
+  }
+
+  private mutating func answerLeft(_ assignment: Assignment, _ key: Arrival.Key) {
+    guard case .left(let rule, _, let text) = assignment.outcome else { return }
+    for file in assignment.files {
+      let place = Place(root: key.directory.root, path: file)
+      if let path = key.relative(place) { arrivals[key]?.files[path] = nil }
+      answer(place, .left(rule: rule.name, text: text))
+    }
+  }
+
+  // MARK: from a draft to a job
+
+  private mutating func begin(_ draft: Draft, _ now: Moment, _ effects: inout [Effect])
+    throws(PlanError)
+  {
+    let (job, question) = try job(draft, version: nil)
+    let key = draft.arrival.key
+    for file in job.plan.files {
+      let place = Place(root: job.hotFolder, path: file.source)
+      if let path = key.relative(place) { arrivals[key]?.files[path] = nil }
+      answer(place, .job(job.id))
+    }
+    jobs[job.id] = job
+    unstarted.insert(job.id)
+    guard let question else { return effects.append(.enqueue(job)) }
+    drafts[job.id] = draft
+    effects.append(.chooseVersion(job, question))
+  }
+
+  mutating func versionChosen(
+    _ id: JobID, _ number: Int, _ now: Moment, _ effects: inout [Effect]
+  ) {
+    guard let draft = drafts.removeValue(forKey: id), let old = jobs[id] else { return }
+    // It was possible with another number; with this one a name may be too long, at the worst.
+    var new = (try? job(draft, version: number).0) ?? old
+    new.pendingCancel = nil
+    new.touched = old.touched
+    jobs[id] = new
+    effects.append(.enqueue(new))
+    if let reason = old.pendingCancel { cancel(id, reason, &effects) }
+  }
+
+  private func job(_ draft: Draft, version: Int?) throws(PlanError) -> (Job, VersionQuestion?) {
+    let arrival = draft.arrival
+    let root = arrival.key.directory.root
+    let hotFolder = hotFolders[root]
+    let first = draft.parts[0].rule
+    var files: [PlannedFile] = []
+    var members: [Member] = []
+    var taken: [RelativePath: RelativePath] = [:]
+    var slots: [VersionQuestion.Slot] = []
+    var sourceVersion: Int?
+    var rootName: String?
+    for part in draft.parts {
+      try agree(part.rule, first)
+      let destination = try destination(of: part, by: draft.rules, version, arrival)
+      if let rootName, rootName != destination.root {
+        throw PlanError(
+          message:
+            "one delivery goes to one root, and this one to '\(rootName)' and '\(destination.root)'"
+        )
+      }
+      rootName = destination.root
+      guard let path = hotFolder.roots[destination.root] else {
+        throw PlanError(
+          message: "there is no root '\(destination.root)': name it under 'roots' in hotplate.yaml")
+      }
+      let start = files.count
+      for (source, target) in zip(part.assignment.files, destination.files) {
+        if let other = taken.updateValue(source, forKey: target) {
+          throw PlanError(message: "\(source) and \(other) would both become \(target)")
+        }
+        let place = Place(root: root, path: source)
+        guard let file = arrival.key.relative(place), let snapshot = arrival.files[file]?.snapshot
+        else { preconditionFailure("an assignment of files that are not in the arrival") }
+        files.append(PlannedFile(source: source, snapshot: snapshot, destination: target))
+      }
+      members.append(
+        member(part, destination, start..<files.count, absoluteDirectory: path, hotFolder: root))
+      if part.rule.conflict == .versionUp, let versioned = destination.versioned {
+        slots.append(
+          VersionQuestion.Slot(
+            parent: versioned.parent, head: versioned.head, tail: versioned.tail))
+        sourceVersion = max(sourceVersion ?? 0, versioned.source)
+      }
+    }
+    let plan = TransferPlan(
+      id: draft.id, actions: first.transfer.map { TransferPlan.Action($0) },
+      verify: TransferPlan.Verification(first.verify), durability: settings.durability,
+      conflict: TransferPlan.ConflictRule(first.conflict), files: files,
+      sourceRoot: hotFolder.path, destinationRoot: hotFolder.roots[rootName ?? "default"]!,
+      owner: settings.owner)
+    var seen: Set<String> = []
+    let rules = draft.parts.map(\.rule).filter { seen.insert($0.name).inserted }.map { JobRule($0) }
+    let job = Job(
+      id: draft.id, hotFolder: root, rules: rules, members: members, plan: plan,
+      created: arrival.firstSeen.wall, state: .waiting)
+    guard version == nil, let sourceVersion else { return (job, nil) }
+    let scope =
+      arrival.key.isDelivery
+      ? arrival.key.directory : Place(root: root, path: draft.parts[0].assignment.directory)
+    return (job, VersionQuestion(scope: scope, source: sourceVersion, slots: slots))
+  }
+
+  private func destination(
+    of part: Draft.Part, by rules: RuleSet, _ version: Int?, _ arrival: Arrival
+  ) throws(PlanError) -> Destination {
+    do throws(DestinationError) {
+      return try rules.destination(
+        of: part.assignment, on: Day(arrival.firstSeen.wall), version: version)
+    } catch {
+      throw PlanError(message: "\(error)")
+    }
+  }
+
+  /// One job is one plan: what its members do must be the same for all.
+  private func agree(_ rule: Rule, _ first: Rule) throws(PlanError) {
+    let differs =
+      rule.transfer != first.transfer
+      ? "transfer"
+      : rule.conflict != first.conflict ? "conflict" : rule.verify != first.verify ? "verify" : nil
+    if let differs {
+      throw PlanError(
+        message:
+          "the rules '\(first.name)' and '\(rule.name)' take one delivery together and differ in '\(differs)'"
+      )
+    }
+  }
+
+  private func member(
+    _ part: Draft.Part, _ destination: Destination, _ files: Range<Int>, absoluteDirectory: String,
+    hotFolder: Int
+  ) -> Member {
+    let assignment = part.assignment
+    return Member(
+      rule: part.rule.name,
+      source: SequenceView(
+        directory: ExactText(absolute(Place(root: hotFolder, path: assignment.directory))),
+        pattern: shownPattern(assignment.pattern, assignment.files[0]),
+        frames: assignment.frames?.description),
+      destination: SequenceView(
+        directory: ExactText(below(absoluteDirectory, destination.directory)),
+        pattern: shownPattern(destination.pattern, destination.files[0]),
+        frames: destination.frames?.description),
+      files: files, head: assignment.pattern?.head ?? assignment.files[0].name!.bytes,
+      isSingleFile: assignment.pattern == nil,
+      target: destination.pattern.map { Member.Affixes(head: $0.head, tail: $0.tail) })
+  }
+}
+
+extension Assignment {
+  fileprivate func quiet(_ limits: Intake.Limits) -> Duration? {
+    switch outcome {
+    case .taken(let rule, _), .left(let rule, _, _): rule.ready.quiet ?? limits.quiet
+    case .unmatched, .failed: nil
+    }
+  }
+}
+
+extension Day {
+  /// The day it is here at that moment.
+  fileprivate init(_ date: Date) {
+    let parts = Calendar(identifier: .gregorian).dateComponents([.year, .month, .day], from: date)
+    self.init(year: parts.year!, month: parts.month!, day: parts.day!)!
+  }
+}
+
+extension JobRule {
+  fileprivate init(_ rule: Rule) {
+    name = rule.name
+    text = rule.text
+    priority = rule.priority
+    atMost = rule.atMost
+    joinsItsVersion = rule.conflict == .versionUp
+  }
+}
+
+extension TransferPlan.Action {
+  fileprivate init(_ transfer: Rule.Transfer) {
+    self =
+      switch transfer {
+      case .copy: .copy
+      case .move: .move
+      case .hardlink: .hardlink
+      case .reflink: .reflink
+      case .symlink: .symlink
+      }
+  }
+}
+
+extension TransferPlan.Verification {
+  fileprivate init(_ verify: Rule.Verify) {
+    self =
+      switch verify {
+      case .none: .none
+      case .copy: .copy
+      case .readback: .readback
+      }
+  }
+}
+
+extension TransferPlan.ConflictRule {
+  fileprivate init(_ conflict: Rule.Conflict) {
+    self =
+      switch conflict {
+      // A number was chosen that is free: what meets it there all the same is for a person.
+      case .hold, .versionUp: .hold
+      case .skip: .skip
+      case .replace: .replace
+      }
+  }
+}
+
+private func shownPattern(_ pattern: SequencePattern?, _ file: RelativePath) -> ExactText {
+  ExactText(pattern?.pattern.bytes ?? file.name!.bytes)
+}

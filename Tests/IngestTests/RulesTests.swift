@@ -1,0 +1,229 @@
+import Ingest
+import Paths
+import ReadModel
+import Testing
+
+private func rule(
+  _ to: String, name: String = "renders", match: String = "{shot}_v{version}.{frame}.exr",
+  more: String = ""
+) -> String {
+  """
+    - rule: \(name)
+      match: '\(match)'
+      to: '\(to)'
+      \(more)
+  """
+}
+
+private func file(_ rules: String...) -> String {
+  "hotplate: 1\nrules:\n" + rules.joined(separator: "\n")
+}
+
+@Suite("rules that change while sequences come")
+struct ChangingRulesTests {
+  @Test("what no rule took is taken by the new ones")
+  func unmatched() {
+    var story = Story(rules: file(rule("x/{name}", match: "other.{frame}.exr")))
+    story.drop("a_v1.", 1...3, ".exr")
+    story.wait(.seconds(5))
+    #expect(story.blocked?.code == .unmatched)
+    story.use(rules: file(rule("x/{name}")))
+    story.wait(.seconds(2))
+    #expect(story.sizes.values.sorted() == [3])
+    #expect(story.intake.arrivals.isEmpty)
+  }
+
+  @Test("what waits goes by the new rules, with the age it has")
+  func waiting() throws {
+    var story = Story(rules: file(rule("old/{name}", more: "ready: { quiet: 10s }")))
+    story.drop("a_v1.", 1...3, ".exr")
+    story.wait(.seconds(8))
+    story.use(rules: file(rule("new/{name}", more: "ready: { quiet: 9s }")))
+    story.heldBack = [.stage]
+    story.wait(.seconds(1))
+    let job = try #require(story.jobs.first)
+    #expect(job.plan.files.allSatisfy { $0.destination.description.hasPrefix("new/") })
+  }
+
+  @Test("a look that was under way when the rules changed decides nothing")
+  func lookUnderWay() {
+    var story = Story(rules: file(rule("old/{name}")))
+    story.drop("a_v1.", 1...3, ".exr")
+    story.heldBack = [.inspect]
+    story.wait(.seconds(2))
+    story.use(rules: file(rule("new/{name}", more: "ready: { quiet: 20s }")))
+    story.heldBack = [.stage]
+    story.go(.inspect)
+    #expect(story.jobs.isEmpty)
+    story.wait(.seconds(20))
+    #expect(story.jobs.map(\.plan.files.count) == [3])
+  }
+
+  @Test("queued and running jobs keep the rule they began with")
+  func running() throws {
+    var story = Story(rules: file(rule("old/{name}")))
+    story.drop("a_v1.", 1...3, ".exr")
+    story.heldBack = [.stage]
+    story.wait(.seconds(2))
+    let job = try #require(story.jobs.first)
+    story.use(rules: file(rule("new/{name}")))
+    story.heldBack = []
+    story.go(.stage)
+    #expect(story.last(job.id) == .done)
+    #expect(job.rules.map(\.text).joined().contains("old/"))
+    #expect(story.all.count == 1)
+  }
+
+  @Test("a held job under the same rule is tried again, under another it arrives anew")
+  func held() {
+    var story = Story(rules: file(rule("old/{name}")))
+    story.conflict = "something is there"
+    story.drop("a_v1.", 1...3, ".exr")
+    story.wait(.seconds(2))
+    let job = story.all[0]
+    #expect(story.last(job) == .held)
+    story.use(
+      rules: file(rule("old/{name}"), rule("x/{name}", name: "more", match: "x.{frame}.exr")))
+    #expect(story.last(job) == .held)
+    #expect(story.stagings[job] == 2)
+    story.conflict = nil
+    story.use(rules: file(rule("new/{name}")))
+    #expect(story.last(job) == .cancelled)
+    #expect(story.reasons[job]?.code == "rules-changed")
+    story.wait(.seconds(2))
+    #expect(story.all.count == 2)
+    #expect(story.last(story.all[1]) == .done)
+  }
+
+  @Test("what a rule left is asked again")
+  func left() {
+    let leaving = """
+      hotplate: 1
+      rules:
+        - rule: known
+          match: '*.{frame}.exr'
+          leave: not ours
+      """
+    var story = Story(rules: leaving)
+    story.drop("a_v1.", 1...3, ".exr")
+    story.wait(.seconds(5))
+    #expect(story.intake.arrivals.isEmpty)
+    #expect(story.all.isEmpty)
+    story.use(rules: file(rule("x/{name}")))
+    story.wait(.seconds(2))
+    #expect(story.sizes.values.sorted() == [3])
+  }
+
+  @Test(
+    "a file that is not whole keeps its sequence waiting until it is rewritten, unless its rule does not mind"
+  )
+  func whole() {
+    var story = Story(rules: file(rule("x/{name}")))
+    story.cut = ["a_v1.2.exr"]
+    story.drop("a_v1.", 1...3, ".exr")
+    story.wait(.seconds(5))
+    #expect(story.blocked?.code == .incomplete)
+    #expect(story.blocked?.message.contains("a_v1.2.exr") == true)
+    #expect(story.blocked?.message.contains("it ends early") == true)
+    story.cut = []
+    story.drop("a_v1.2.exr")
+    story.wait(.seconds(2))
+    #expect(story.sizes.values.sorted() == [3])
+
+    var careless = Story(rules: file(rule("x/{name}", more: "ready: { whole: no }")))
+    careless.cut = ["a_v1.2.exr"]
+    careless.drop("a_v1.", 1...3, ".exr")
+    careless.wait(.seconds(5))
+    #expect(careless.sizes.values.sorted() == [3])
+  }
+
+  @Test("gaps: hold holds a sequence with a hole until the frame comes")
+  func gapsHold() {
+    var story = Story(rules: file(rule("x/{name}", more: "ready: { gaps: hold }")))
+    story.drop("a_v1.1.exr", "a_v1.3.exr")
+    story.wait(.seconds(3))
+    #expect(story.held?.code == .gaps)
+    #expect(story.held?.message.contains("2") == true)
+    story.drop("a_v1.2.exr")
+    story.wait(.seconds(2))
+    #expect(story.sizes.values.sorted() == [3])
+  }
+
+  @Test(
+    "frames are waited for as long as patience says, then the sequence is held; a late frame still frees it"
+  )
+  func patience() {
+    var story = Story(rules: file(rule("x/{name}", more: "ready: { frames: 1-4, patience: 10m }")))
+    story.drop("a_v1.", 1...3, ".exr")
+    story.wait(.seconds(3))
+    #expect(story.blocked?.code == .gaps)
+    story.wait(.seconds(600))
+    #expect(story.held?.code == .gaps)
+    story.drop("a_v1.4.exr")
+    story.wait(.seconds(2))
+    #expect(story.sizes.values.sorted() == [4])
+  }
+
+  @Test("a sequence waits for its marker and goes when it comes")
+  func marker() {
+    var story = Story(rules: file(rule("x/{name}", more: "ready: { marker: '{stem}.done' }")))
+    story.drop("sub/a_v1.", 1...3, ".exr")
+    story.wait(.seconds(3))
+    #expect(story.blocked?.code == "marker")
+    story.drop("sub/a_v1.done")
+    story.wait(.seconds(2))
+    #expect(story.sizes.values.sorted() == [3])
+    #expect(story.intake.arrivals.isEmpty)
+  }
+
+  @Test("at_most bounds the jobs of a rule, priority says which comes first")
+  func order() {
+    let rules = file(
+      rule("x/{name}", more: "at_most: 1"),
+      rule("y/{name}", name: "urgent", match: "urgent.{frame}.exr", more: "priority: 5"))
+    var limits = Intake.Limits()
+    limits.running = 2
+    var story = Story(rules: rules, limits: limits)
+    story.heldBack = [.stage]
+    story.drop("a_v1.", 1...2, ".exr")
+    story.drop("b_v1.", 1...2, ".exr")
+    story.wait(.seconds(2))
+    #expect(story.jobs.map(\.state).filter { $0 == .staging }.count == 1)
+    #expect(story.jobs.map(\.state).filter { $0 == .queued }.count == 1)
+    story.drop("urgent.", 1...2, ".exr")
+    story.wait(.seconds(2))
+    #expect(story.jobs.first { $0.rule == "urgent" }?.state == .staging)
+    story.heldBack = []
+    story.go(.stage)
+    story.go(.stage)
+    #expect(story.sizes.count == 3)
+    #expect(story.all.allSatisfy { story.last($0) == .done })
+  }
+
+  @Test("version-up takes the number that was chosen, for all files of the job")
+  func versionUp() throws {
+    var story = Story(
+      rules: file(rule("{shot}/v{version:03d}/{name}", more: "conflict: version-up")))
+    story.chosen = 7
+    story.heldBack = [.stage]
+    story.drop("a_v1.", 1...3, ".exr")
+    story.wait(.seconds(2))
+    let job = try #require(story.jobs.first)
+    #expect(job.plan.files.allSatisfy { $0.destination.description.hasPrefix("a/v007/") })
+    #expect(story.asked.map(\.source) == [1])
+    #expect(story.asked.first?.slots.map(\.parent.description) == ["a"])
+  }
+
+  @Test("a cancel while the version is chosen is not lost")
+  func cancelWhileChoosing() {
+    var story = Story(
+      rules: file(rule("{shot}/v{version:03d}/{name}", more: "conflict: version-up")))
+    story.heldBack = [.version]
+    story.drop("a_v1.", 1...3, ".exr")
+    story.wait(.seconds(2))
+    story.drop(".cancel")
+    story.heldBack = []
+    story.go(.version)
+    #expect(story.all.map { story.last($0) } == [.cancelled])
+  }
+}
