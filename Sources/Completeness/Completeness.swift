@@ -6,7 +6,8 @@ import Paths
 /// The look reads headers, tables and the end, not the pixels. It finds a file that was cut off, one whose tables a
 /// renderer has yet to write, and one whose space was set aside and is zeros from some point on. It does not find:
 ///
-/// - zeros where zeros may be pixels: uncompressed data (DPX, TIFF, and the last chunk of an EXR) may be black;
+/// - zeros where zeros may be pixels: DPX, TIFF that is not compressed or in runs, the last chunk of an EXR that is not
+///   compressed may be black;
 /// - zeros at the end that are fewer than the 16 bytes by which they are known (4 in most EXR files);
 /// - a hole, or other damage, amid compressed data with whole data after it: that takes decoding, or a digest.
 public enum Completeness: Hashable, Sendable {
