@@ -121,6 +121,13 @@ public final class Daemon: Sendable {
     return try waitForExit()
   }
 
+  /// Ctrl-C, and waits.
+  @discardableResult
+  public func interrupt() throws -> Int32 {
+    if isRunning { Foundation.kill(child, SIGINT) }
+    return try waitForExit()
+  }
+
   /// kill -9, and waits until it is gone.
   public func kill() {
     guard isRunning else { return }

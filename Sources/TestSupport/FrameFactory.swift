@@ -37,8 +37,17 @@ public enum FrameFactory {
 
   /// Writes a new file under a name of any bytes.
   public static func write(_ content: [UInt8], to path: [UInt8]) throws {
+    try write(content, to: path, O_CREAT | O_EXCL)
+  }
+
+  /// Writes over the beginning of a file that exists, and leaves the rest.
+  public static func overwrite(_ content: [UInt8], in path: String) throws {
+    try write(content, to: Array(path.utf8), 0)
+  }
+
+  private static func write(_ content: [UInt8], to path: [UInt8], _ flags: Int32) throws {
     let file = (path.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer {
-      open($0.baseAddress!, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+      open($0.baseAddress!, O_WRONLY | O_CLOEXEC | flags, 0o644)
     }
     guard file >= 0 else { throw SystemError("open", shown(path)) }
     defer { close(file) }

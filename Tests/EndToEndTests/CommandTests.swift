@@ -22,7 +22,57 @@ extension Promises {
         #expect(now.contents == tree.expectedContents("sh010", frames: 10, bytes: 100_000))
         if let last { #expect(now == last) }
         last = now
+        let jobs = try tree.hotplate("jobs", "--json", "--state", tree.state).out
+        #expect(try JSONDecoder().decode([JobView].self, from: Data(jobs.utf8)).count == 1)
       }
+    }
+  }
+
+  @Test(
+    "ingest cut off by Ctrl-C ends with exit 130 and shows no part of the delivery; the next one brings it whole"
+  )
+  func interruptedIngest() async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      try tree.shell(
+        "mv", "--", try tree.make("sh010", frames: 40, bytes: 8_000_000), "\(tree.drop)/sh010")
+      let words = [
+        "ingest", "--in", tree.drop, "--to", tree.destination, "--rules", tree.rules, "--state",
+        tree.state, "--no-listen",
+      ]
+      let first = try Daemon(arguments: words, state: tree.state)
+      folder.cleanUp { first.kill() }
+      try waitUntil("staging to begin; \(first.errors)") { tree.stagedFiles() >= 2 }
+      #expect(try first.interrupt() == 130)
+      #expect(first.errors.contains("interrupted; 1 unfinished jobs go on at the next start"))
+      #expect(names(in: tree.destination) { !isStaging($0) } == [])
+
+      let second = try Daemon(arguments: words, state: tree.state)
+      folder.cleanUp { second.kill() }
+      #expect(try second.waitForExit() == 0)
+      #expect(
+        try TreeDigest(of: tree.destination).contents
+          == tree.expectedContents("sh010", frames: 40, bytes: 8_000_000))
+      #expect(try second.jobs().map(\.state) == ["done"])
+      #expect(tree.hasNoTrace())
+    }
+  }
+
+  @Test("ingest names what it leaves in the hot folder, and why; that alone is no failure")
+  func leftBehind() async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      try tree.shell("cp", "-r", "--", try tree.make("sh010", frames: 2, bytes: 100), tree.drop)
+      try FrameFactory.write(seed: 1, bytes: 100, to: "\(tree.drop)/notes.txt")
+      let outcome = try tree.hotplate(
+        "ingest", "--in", tree.drop, "--to", tree.destination, "--rules", tree.rules, "--state",
+        tree.state)
+      #expect(outcome.status == 0, "\(outcome.err)")
+      let left = outcome.err.split(separator: "\n").filter { $0.hasPrefix("left: ") }
+      #expect(left.count == 1)
+      #expect(left.first?.contains("\(tree.drop)/notes.txt: ") == true)
+      #expect(left.first?.contains("no rule takes it") == true)
+      #expect(access("\(tree.drop)/notes.txt", F_OK) == 0)
     }
   }
 
@@ -111,6 +161,7 @@ extension Promises {
           "watch", "--in", tree.drop, "--to", tree.destination, "--rules", tree.rules, "--state",
           "\(folder.path)/other",
         ], state: "\(folder.path)/other")
+      folder.cleanUp { third.kill() }
       #expect(try third.waitForExit() == 75)
       #expect(third.errors.contains("process "))
       try tree.passThrough(first)
@@ -156,8 +207,9 @@ extension Promises {
 }
 
 extension HotFolderTree {
+  /// Runs a command that must end by itself: exit code 124 says that it did not.
   fileprivate func hotplate(_ words: String...) throws -> Command.Outcome {
-    try Command.run([try Daemon.program] + words)
+    try Command.run(["timeout", "60", try Daemon.program] + words)
   }
 }
 

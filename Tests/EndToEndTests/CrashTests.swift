@@ -8,9 +8,19 @@ private let shot = "sh010"
 private let frames = 24
 private let bytes = 2_000_000
 
+/// A move within one file system is over in an instant. Each rename held for a moment, before and after it, makes every
+/// state between the commit and the end last long enough to be met.
+private let withSlowRenames = [
+  "strace", "-D", "-f", "-qqq", "-e", "signal=none", "-e", "trace=renameat2", "-o", "/dev/null",
+  "-e", "inject=renameat2:delay_enter=20000:delay_exit=20000", "--",
+]
+
 /// A moment in the life of a job, as it shows on disk.
 enum Moment: Sendable, CaseIterable {
   case stagingAppears, someFramesStaged, allFramesStaged, firstFramePublished, someSourcesRemoved
+
+  /// Whether a cancel comes too late by then.
+  var isPastTheCommit: Bool { self == .firstFramePublished || self == .someSourcesRemoved }
 
   func hasCome(in tree: HotFolderTree) -> Bool {
     switch self {
@@ -32,12 +42,11 @@ extension Promises {
     try await inTemporaryFolder { folder in
       let tree = try HotFolderTree(in: folder, rules: rules(transfer: "move"))
       let made = try tree.make(shot, frames: frames, bytes: bytes)
-      var daemon = try tree.start()
+      var daemon = try tree.start(under: withSlowRenames)
       try tree.shell("mv", "--", made, "\(tree.drop)/\(shot)")
-      // A move within one file system is quick: past its moment, the job is at its end, and that must hold too.
+      // Past its moment, the job is near its end, and that must hold too.
       try waitUntil("\(moment); \(daemon.errors)") {
-        moment.hasCome(in: tree)
-          || access("\(tree.destination)/\(published(shot, 1001))", F_OK) == 0
+        moment.hasCome(in: tree) || Moment.someSourcesRemoved.hasCome(in: tree)
       }
       daemon.kill()
       #expect(try tree.framesThatAreNowhere() == [])
@@ -59,11 +68,10 @@ extension Promises {
     try await inTemporaryFolder { folder in
       let tree = try HotFolderTree(in: folder, rules: rules(transfer: "move"))
       let made = try tree.make(shot, frames: frames, bytes: bytes)
-      let daemon = try tree.start()
+      let daemon = try tree.start(under: withSlowRenames)
       try tree.shell("mv", "--", made, "\(tree.drop)/\(shot)")
       try waitUntil("\(moment); \(daemon.errors)") {
-        moment.hasCome(in: tree)
-          || access("\(tree.destination)/\(published(shot, 1001))", F_OK) == 0
+        moment.hasCome(in: tree) || Moment.someSourcesRemoved.hasCome(in: tree)
       }
       try tree.touch("\(shot)/.cancel")
 
@@ -73,50 +81,87 @@ extension Promises {
       let arrived = try TreeDigest(of: tree.destination).contents
       #expect(try tree.framesThatAreNowhere() == [])
       #expect(arrived == (job.state == "done" ? expected : [:]))
+      if moment.isPastTheCommit {
+        #expect(job.state == "done", "what was published was taken back")
+      }
     }
   }
 
-  /// Where `kill -9` strikes: at the nth call of that name by one thread.
   @Test(
-    "kill -9 in the middle of a copy, then a start: the delivery is published whole, once, and nothing is left over",
-    arguments: [
-      "mkdirat", "openat2", "fallocate", "pwrite64", "fdatasync", "fsync", "renameat2", "unlinkat",
-    ])
-  func killedCopy(at call: String) async throws {
+    "kill -9 in the middle of a delivery, again and again, then a start: it is published whole, once, and nothing is left over",
+    arguments: Strike.all)
+  func killedDelivery(at strike: Strike) async throws {
     try await inTemporaryFolder { folder in
       var numbers = SeededNumbers()
-      let tree = try HotFolderTree(in: folder, rules: rules())
+      let tree = try HotFolderTree(in: folder, rules: rules(transfer: strike.transfer))
       try tree.shell(
-        "cp", "-r", "--", try tree.make(shot, frames: frames, bytes: 100_000), tree.drop)
-      let expected = tree.expectedContents(shot, frames: frames, bytes: 100_000)
+        "mv", "--", try tree.make(shot, frames: frames, bytes: bytes), "\(tree.drop)/\(shot)")
+      let expected = tree.expectedContents(shot, frames: frames, bytes: bytes)
 
-      // Three times in a row: a recovery can be cut off as well.
-      for round in 1...3 {
-        let nth = Int.random(in: 1...(round == 1 ? 6 : 20), using: &numbers)
-        let strace = [
-          "strace", "-D", "-f", "-qqq", "-e", "signal=none", "-e", "trace=\(call)", "-o",
-          "/dev/null",
-          "-e", "inject=\(call):signal=KILL:when=\(nth)", "--",
-        ]
-        let daemon = try tree.launch(under: strace)
+      // Each kill strikes about as late as the one before it or later: at the start, in the work, in the recoveries
+      // from those kills, until one delivery comes to its end.
+      var nth = 1
+      var cutsShort = 0
+      var isDelivered = false
+      while !isDelivered {
+        let daemon = try tree.launch(under: strike.killer(at: nth))
         try waitUntil("the kill or the end, seed \(numbers.seed)") {
-          !daemon.isRunning || access("\(tree.destination)/\(published(shot, 1001))", F_OK) == 0
+          isDelivered =
+            access("\(tree.destination)/\(published(shot, 1001))", F_OK) == 0 && tree.hasNoTrace()
+          return isDelivered || !daemon.isRunning
         }
         daemon.kill()
+        if !tree.hasNoTrace() { cutsShort += 1 }
         let arrived = try TreeDigest(of: tree.destination).entries
           .filter { !$0.key.components.contains(where: isStaging) && $0.value.kind == .file }
         #expect(
           arrived.isEmpty || arrived.mapValues(\.digest) == expected,
-          "a part was seen after a kill at \(call) \(nth), seed \(numbers.seed)")
+          "a part was seen after a kill at \(strike) \(nth), seed \(numbers.seed)")
+        if strike.transfer == "move" {
+          #expect(
+            try tree.framesThatAreNowhere() == [],
+            "after a kill at \(strike) \(nth), seed \(numbers.seed)")
+        }
+        nth += Int.random(in: 0...nth, using: &numbers)
+      }
+      if strike.beginsInStaging {
+        #expect(cutsShort > 0, "no kill struck while there was staging, seed \(numbers.seed)")
       }
 
       let daemon = try tree.start()
-      try daemon.waitForJob(in: "done")
+      let job = try daemon.waitForJob(in: "done")
       #expect(
         try TreeDigest(of: tree.destination).contents == expected, "seed \(numbers.seed)")
-      #expect(try daemon.jobs().filter { $0.state == "done" }.count == 1)
+      if strike.transfer == "move" { #expect(try TreeDigest(of: tree.drop).contents == [:]) }
       try waitUntil("staging to be gone") { tree.hasNoTrace() }
+      try tree.passThrough(daemon)
+      #expect(
+        try daemon.jobs().filter { $0.source.directory.hasSuffix(shot) }.map(\.id) == [job.id],
+        "it was taken again, seed \(numbers.seed)")
     }
+  }
+}
+
+/// Where `kill -9` strikes: at the nth call of that name by one thread.
+struct Strike: Sendable, CustomTestStringConvertible {
+  let transfer: String
+  let call: String
+
+  static let all =
+    ["mkdirat", "openat2", "fallocate", "pwrite64", "fdatasync", "fsync", "renameat2"]
+    .map { Strike(transfer: "copy", call: $0) }
+    + ["linkat", "fdatasync", "renameat2", "unlinkat"].map { Strike(transfer: "move", call: $0) }
+
+  var testDescription: String { "\(transfer), \(call)" }
+
+  /// Whether no thread makes this call before there is staging.
+  var beginsInStaging: Bool { ["fallocate", "linkat", "renameat2"].contains(call) }
+
+  func killer(at nth: Int) -> [String] {
+    [
+      "strace", "-D", "-f", "-qqq", "-e", "signal=none", "-e", "trace=\(call)", "-o", "/dev/null",
+      "-e", "inject=\(call):signal=KILL:when=\(nth)", "--",
+    ]
   }
 }
 
