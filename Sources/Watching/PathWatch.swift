@@ -114,7 +114,9 @@ public final class PathWatch: Sendable {
   }
 
   private func wait(until due: ContinuousClock.Instant?) {
-    let milliseconds = due.map { max(0, Int32(ContinuousClock.now.duration(to: $0) / .milliseconds(1)) + 1) }
+    let milliseconds = due.map {
+      max(0, Int32(ContinuousClock.now.duration(to: $0) / .milliseconds(1)) + 1)
+    }
     var sources = [
       pollfd(fd: notifier, events: Int16(POLLIN), revents: 0),
       pollfd(fd: doorbell, events: Int16(POLLIN), revents: 0),
