@@ -2,6 +2,7 @@ import Foundation
 import Journal
 import Paths
 import ReadModel
+import Transfer
 
 /// Jobs as people see them, from the journal's rows; also without a daemon.
 public struct JournalReader: JobReader {
@@ -20,7 +21,13 @@ public struct JournalReader: JobReader {
   public func job(_ id: String) async throws -> JobDetailView? {
     guard let record = try await journal.job(id), let view = Self.view(record) else { return nil }
     let settings = try? JSON.decode(JobSettings.self, from: Array(record.settings))
-    let map = try await journal.frames(of: id).map { frame in
+    let frames = try await journal.frames(of: id)
+    let methods = try frames.map { frame in
+      try frame.receipt.map {
+        try JSON.decode(Receipt.self, from: Array($0)).method.rawValue
+      }
+    }
+    let map = frames.map { frame in
       PlannedPair(
         source: ExactText(below(settings?.sourceRoot ?? "", frame.source)),
         destination: ExactText(below(settings?.destinationRoot ?? "", frame.destination)))
@@ -28,7 +35,7 @@ public struct JournalReader: JobReader {
     let history = try await journal.history(of: id).map {
       HistoryView(at: Timestamp($0.at), state: JobState(rawValue: $0.state), message: $0.text ?? "")
     }
-    return JobDetailView(job: view, map: map, history: history)
+    return JobDetailView(job: view, map: map, methods: methods, history: history)
   }
 
   public func ids(matching part: String) async throws -> [String] {

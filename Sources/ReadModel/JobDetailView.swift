@@ -37,12 +37,18 @@ public struct JobDetailView: Hashable, Sendable {
   /// Ascending by frame. In JSON `[[source, destination], …]`; where any path is not UTF-8, `map_bytes` has the same
   /// shape, with base64 for those and null for the others.
   public var map: [PlannedPair]
+  /// How each file of `map` got there, or into staging: `copy`, `clone`, `link`, `symlink`, or `present` for what lay
+  /// there already; nil for what is not staged.
+  public var methods: [String?]
   /// Oldest first.
   public var history: [HistoryView]
 
-  public init(job: JobView, map: [PlannedPair], history: [HistoryView]) {
+  public init(
+    job: JobView, map: [PlannedPair], methods: [String?] = [], history: [HistoryView]
+  ) {
     self.job = job
     self.map = map
+    self.methods = methods
     self.history = history
   }
 }
@@ -68,6 +74,7 @@ extension JobDetailView: Codable {
       }
       return PlannedPair(source: try side(0), destination: try side(1))
     }
+    methods = try container.decodeIfPresent([String?].self, forKey: "methods") ?? []
     history = try container.decode([HistoryView].self, forKey: "history")
   }
 
@@ -81,6 +88,7 @@ extension JobDetailView: Codable {
     if exact.contains(where: { $0.contains { $0 != nil } }) {
       try container.encode(exact, forKey: "map_bytes")
     }
+    try container.encode(methods, forKey: "methods")
     try container.encode(history, forKey: "history")
   }
 }

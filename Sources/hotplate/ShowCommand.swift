@@ -23,14 +23,15 @@ struct ShowCommand: AsyncParsableCommand {
     if json { return printJSON(try JSON.encode(detail, pretty: true)) }
     let color = Terminal.standardOutput.color
     let sections = [
-      facts(of: detail.job).lines(color: color, width: nil),
+      facts(of: detail).lines(color: color, width: nil),
       ["", "plan"] + plan(of: detail.map),
       ["", "history"] + history(of: detail).lines(color: color, width: nil),
     ]
     printLines(Array(sections.joined()))
   }
 
-  private func facts(of job: JobView) -> TextTable {
+  private func facts(of detail: JobDetailView) -> TextTable {
+    let job = detail.job
     var rows: [(String, TextTable.Cell)] = [
       ("job", .init(job.id)), ("state", .init(stateText(job), style(of: job.state))),
       ("rule", .init(job.rule.map(shownText) ?? "-")),
@@ -48,6 +49,13 @@ struct ShowCommand: AsyncParsableCommand {
       ("started", .init(job.started.map { "\($0)" } ?? "-")),
       ("ended", .init(job.ended.map { "\($0)" } ?? "-")),
     ]
+    let methods = Dictionary(grouping: detail.methods.compactMap(\.self)) { $0 }
+    if !methods.isEmpty {
+      let text = methods.sorted { $0.value.count > $1.value.count }.map {
+        "\($0.value.count) \(methodText($0.key))"
+      }
+      rows.append(("transfer", .init(text.joined(separator: ", "))))
+    }
     if let reason = job.reason { rows.append(("reason", .init(reasonText(reason)))) }
     if job.members.count > 1 {
       for member in job.members {
@@ -56,6 +64,17 @@ struct ShowCommand: AsyncParsableCommand {
       }
     }
     return TextTable(rows: rows.map { [.init($0.0, .faint), $0.1] })
+  }
+
+  private func methodText(_ method: String) -> String {
+    switch method {
+    case "copy": "copied"
+    case "clone": "cloned"
+    case "link": "linked"
+    case "symlink": "symlinked"
+    case "present": "already there"
+    default: shownText(method)
+    }
   }
 
   /// Both ends of a long plan: what is between follows from them.
