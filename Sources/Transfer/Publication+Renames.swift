@@ -50,6 +50,7 @@ extension Publication {
       try from.rename(name, to: target, name, .noReplace)
     } catch  where error.isFlagRefused {
       // A link never replaces either. A crash between the two leaves both names, which is "published".
+      try faults.check(.link, destination)
       try from.link(name, to: target, name)
       try from.unlink(name)
     }

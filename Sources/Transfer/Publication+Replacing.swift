@@ -70,30 +70,56 @@ extension Publication {
       isVisible = true
       return false
     }
-    try putBack(out, away, from: old, to: target, name, index)
+    try putBack(away, from: old, to: target, name, index)
     occupied(index, by: out)
     return true
   }
 
   /// Gives what was taken its name again, unless something newer has it: then it stays in `old/`.
   private mutating func putBack(
-    _ out: Status, _ away: RelativePath, from old: Descriptor, to target: Descriptor,
-    _ path: RelativePath, _ index: Int
+    _ away: RelativePath, from old: Descriptor, to target: Descriptor, _ path: RelativePath,
+    _ index: Int
   ) throws(TransferError) {
     do throws(SystemError) {
-      try faults.check(.link, plan.files[index].destination)
-      if out.kind == .directory {
-        // Onto nothing, or an empty directory.
-        try old.rename(away, to: target, path, .plain)
-      } else {
-        try old.link(away, to: target, path)
-        try old.unlink(away)
-      }
-    } catch  where [.exists, .notEmpty, .notADirectory].contains(error.errno) {
+      try giveBack(away, from: old, to: target, path, plan.files[index].destination)
+    } catch  where error.errno == .exists {
       isVisible = true
     } catch {
       throw .destination(error, index)
     }
+  }
+
+  /// - Throws: EEXIST if something has the name.
+  private func giveBack(
+    _ away: RelativePath, from old: Descriptor, to target: Descriptor, _ path: RelativePath,
+    _ destination: RelativePath
+  ) throws(SystemError) {
+    do throws(SystemError) {
+      try faults.check(.rename, destination)
+      return try old.rename(away, to: target, path, .noReplace)
+    } catch  where error.isFlagRefused {
+      // Below.
+    }
+    do throws(SystemError) {
+      try faults.check(.link, destination)
+      try old.link(away, to: target, path)
+      return try old.unlink(away)
+    } catch  where [.notPermitted, .unsupported, .noSystemCall].contains(error.errno) {
+      // A directory, or a file system that has no hard links either.
+    }
+    guard try statusIfAny(target, path) == nil else {
+      throw SystemError("renameat2", target.shownPath(path), errno: .exists)
+    }
+    try old.rename(away, to: target, path, .plain)
+  }
+
+  /// While publishing pauses because of an error, the old file shall have its name.
+  func restoreTaken(_ index: Int, _ name: RelativePath, at target: Descriptor) {
+    guard let old else { return }
+    let away = StagingArea.oldName(index)
+    // What does not go back now is found in `old/` by the next run.
+    guard (try? statusIfAny(old, away)) != nil else { return }
+    try? giveBack(away, from: old, to: target, name, plan.files[index].destination)
   }
 
   /// Ends what a crash cut off between taking something from a final name and looking at it.
@@ -131,7 +157,7 @@ extension Publication {
       }
       return false
     }
-    try putBack(taken, away, from: old, to: root, destination, index)
+    try putBack(away, from: old, to: root, destination, index)
     occupied(index, by: taken)
     return true
   }

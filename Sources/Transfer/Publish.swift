@@ -199,6 +199,7 @@ struct Publication {
       guard let there else { throw .destination(error, index) }
       occupied(index, by: there)
     } catch {
+      restoreTaken(index, name, at: target)
       throw .destination(error, index)
     }
   }

@@ -164,4 +164,32 @@ struct ReplaceRaceTests {
       }
     }
   }
+
+  @Test func `without exchange or hard links, an old file has its name while publishing pauses`()
+    async throws
+  {
+    let arena = try Arena()
+    let plan = try arena.replacing(2)
+    let before = try arena.out.status(plan.files[0].destination).snapshot
+    let receipts = try await transfer().stage(plan)
+    let hook: FaultHook = { point, _ in
+      switch point {
+      case .rename: .invalid
+      case .link: .notPermitted
+      default: nil
+      }
+    }
+    // Linking the new file fails as well: the whole is not possible there.
+    let refused = Transfer(workers: CopyWorkers(count: 1), faults: hook)
+    for _ in 0..<2 {
+      let error = await failure { () async throws(TransferError) in
+        try await refused.publish(plan, receipts)
+      }
+      guard case .io = error else { throw error ?? .cancelled }
+      #expect(try arena.isOld(plan, 0))
+      #expect(try arena.out.status(plan.files[0].destination).snapshot.isSameContent(as: before))
+    }
+    #expect(try await transfer().publish(plan, receipts) == .published(skipped: []))
+    #expect(try await transfer().discard(plan, replacedBy: receipts) == .removed(files: 1))
+  }
 }
