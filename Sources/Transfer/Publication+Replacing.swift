@@ -33,13 +33,26 @@ extension Publication {
       isVisible = true
       return true
     }
-    try onDestination(index) { () throws(SystemError) in
-      try faults.check(.rename, destination)
-      try from.rename(name, to: target, name, .exchange)
-      if try !receipt.names(from.status(name)) { holdsForeign = true }
-    }
+    try exchangeBack(receipt, name, from: from, to: target, name)
     occupied(index, by: out)
     return true
+  }
+
+  /// Gives what came out of a final name its place again.
+  private mutating func exchangeBack(
+    _ receipt: Receipt, _ staged: RelativePath, from tree: Descriptor, to target: Descriptor,
+    _ final: RelativePath
+  ) throws(TransferError) {
+    let destination = plan.files[receipt.index].destination
+    try onDestination(receipt.index) { () throws(SystemError) in
+      try faults.check(.rename, destination)
+      try tree.rename(staged, to: target, final, .exchange)
+      if try receipt.names(tree.status(staged)) { return }
+      // Somebody saved over ours meanwhile: theirs is the newest, and what they would have saved over stays in staging.
+      // A kill between these two calls leaves theirs in staging too, where it is kept and the conflict tells of it.
+      holdsForeign = true
+      try tree.rename(staged, to: target, final, .exchange)
+    }
   }
 
   /// Without EXCHANGE: renames the old file into `old/`, which takes whatever has the name and loses nothing, unlike a
@@ -134,10 +147,8 @@ extension Publication {
     if let final, receipt.names(final), let staged, !receipt.names(staged),
       !receipt.knowsAsOld(staged)
     {
-      try onDestination(index) { () throws(SystemError) in
-        try faults.check(.rename, destination)
-        try tree.rename(area.staged(destination), to: root, destination, .exchange)
-      }
+      try exchangeBack(
+        receipt, area.staged(destination), from: tree, to: root, destination)
       occupied(index, by: staged)
       return true
     }
