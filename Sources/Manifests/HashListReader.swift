@@ -60,16 +60,13 @@ final class HashListReader: XMLParserDelegate {
     parser.delegate = self
     let isWhole = withExtendedLifetime(self) { parser.parse() }
     if let failure {
-      // What breaks off has one of a dozen codes at its last line, or this one anywhere.
-      guard case .notXML(let code) = failure.problem, !rootIsClosed,
-        failure.line >= lastLine || code == XMLParser.ErrorCode.prematureDocumentEndError.rawValue
-      else { throw failure }
+      // What breaks off has one of a dozen codes, and the parser stands at the end.
+      guard case .notXML = failure.problem, !rootIsClosed, failure.line >= lastLine else {
+        throw failure
+      }
       throw HashListProblem(lastLine, .cutXML)
     }
-    if !rootIsClosed { throw HashListProblem(lastLine, .cutXML) }
-    if !isWhole {
-      throw HashListProblem(lastLine, .notXML(code: (parser.parserError as NSError?)?.code ?? 0))
-    }
+    guard isWhole, rootIsClosed else { throw HashListProblem(lastLine, .cutXML) }
   }
 
   private func line(_ parser: XMLParser) -> Int { linesBefore + parser.lineNumber }

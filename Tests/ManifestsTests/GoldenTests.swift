@@ -51,7 +51,7 @@ struct GoldenTests {
   @Test("a hash list cut anywhere is refused as half written")
   func cutList() throws {
     let lists = GoldenCase.all.filter { $0.manifest.hasSuffix(".mhl") && $0.mistake == nil }
-    #expect(lists.count == 5)
+    #expect(lists.count == 6)
     for one in lists {
       let end = try #require(one.bytes.lastIndex(of: UInt8(ascii: ">")))
       for length in 0..<end {
@@ -60,6 +60,22 @@ struct GoldenTests {
         }
         #expect(error?.mayBeHalfWritten == true, "\(one.name) at \(length): \(error!)")
       }
+    }
+  }
+
+  @Test("hash lists are read on several threads at once")
+  func threads() async throws {
+    let lists = GoldenCase.all.filter { $0.manifest.hasSuffix(".mhl") }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<8 {
+        group.addTask {
+          for one in lists + lists + lists {
+            let read = Result { try Manifest.parse(one.bytes, named: FileName(one.manifest)) }
+            #expect((try? read.get().entries.map(GoldenCase.Entry.init)) == one.entries)
+          }
+        }
+      }
+      try await group.waitForAll()
     }
   }
 }
