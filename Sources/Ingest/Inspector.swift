@@ -79,7 +79,7 @@ struct Inspector: Sendable {
         kind: status.kind, snapshot: status.snapshot, writer: .unknown, known: .new)
     }
     let file = try directory.open(path, O_RDONLY | O_NONBLOCK)
-    let knowledge = Self.known(status.snapshot, known)
+    let knowledge = Self.known(status.snapshot, file, known)
     var lack: String?
     // What was published before was whole then.
     if wanted.checksWhole, wanted.knownWhole != status.snapshot, knowledge == .new,
@@ -98,18 +98,23 @@ struct Inspector: Sendable {
     return Errno.current == .tryAgain ? .present : .unknown
   }
 
-  /// A state of a file is all of this together: only if all is the same was it published before.
-  private static func known(_ snapshot: Snapshot, _ records: [IngestedRecord])
-    -> Inspection.Look.Known
-  {
-    for record in records
-    where record.inode == snapshot.inode && record.birth == snapshot.birth
-      && record.size == snapshot.size
-      && record.modified == snapshot.modified && record.changed == snapshot.changed
-    {
+  /// A state of a file is all of this together: only if all is the same was it published before. A link, made by us or by
+  /// others, changes its ctime and nothing else; then its bytes decide.
+  private static func known(
+    _ snapshot: Snapshot, _ file: Descriptor, _ records: [IngestedRecord]
+  ) -> Inspection.Look.Known {
+    let same = records.filter {
+      $0.inode == snapshot.inode && $0.birth == snapshot.birth && $0.size == snapshot.size
+        && $0.modified == snapshot.modified
+    }
+    if let record = same.first(where: { $0.changed == snapshot.changed }) {
       return .published(record.job)
     }
-    return .new
+    guard same.contains(where: { $0.digest != nil }),
+      // What cannot be read is no better known than a new file; staging says what is wrong with it.
+      let digest = try? contentDigest(of: file, size: snapshot.size)
+    else { return .new }
+    return same.first { $0.digest == digest.bytes }.map { .published($0.job) } ?? .new
   }
 
   /// The first sentinel that stands over the job, from its sources' directories up to the root.

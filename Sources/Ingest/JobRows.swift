@@ -82,15 +82,18 @@ extension Job {
   }
 }
 
+extension Digest {
+  /// As the journal keeps it.
+  var bytes: [UInt8] {
+    [high, low].flatMap { value in withUnsafeBytes(of: value.bigEndian) { Array($0) } }
+  }
+}
+
 extension Receipt {
   var record: ReceiptRecord {
     get throws {
-      let digest = digest.map { half in
-        [half.high, half.low].flatMap { value in withUnsafeBytes(of: value.bigEndian) { Array($0) }
-        }
-      }
       return ReceiptRecord(
-        ordinal: index, data: Data(try JSON.encode(self)), digest: digest ?? [],
+        ordinal: index, data: Data(try JSON.encode(self)), digest: digest?.bytes ?? [],
         staged: InodeKey(inode: inode, birth: birth))
     }
   }

@@ -211,6 +211,13 @@ extension Promises {
         #expect(job.state == "done")
         #expect(methods == Array(repeating: clones ? "clone" : "link", count: 3))
       }
+
+      // A link changes its source's ctime; that is no new frame.
+      guard job.state == "done" else { return }
+      try daemon.terminate()
+      let next = try tree.start()
+      try tree.passThrough(next)
+      #expect(try next.jobs().count == 2)
     }
   }
 

@@ -83,6 +83,28 @@ extension Promises {
     }
   }
 
+  @Test("a rule whose file is removed takes nothing any more, and takes again when it is back")
+  func removedFile() async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules(to: "a"))
+      try rules(to: "b").replacingOccurrences(of: "renders", with: "more")
+        .replacingOccurrences(of: "'{shot}_v", with: "'other_{shot}_v")
+        .write(toFile: "\(tree.rules)/20-more.yaml", atomically: true, encoding: .utf8)
+      let daemon = try tree.start()
+      try tree.shell("mv", "--", tree.ruleFile, "\(folder.path)/away.yaml")
+      try waitUntil("the rules without it; \(daemon.errors)") {
+        daemon.errors.contains("new rules are in force")
+      }
+      try tree.shell("cp", "-r", "--", try tree.make("sh010", frames: 3, bytes: 100), tree.drop)
+      try waitUntil("an arrival without a rule") {
+        try daemon.hotplate(["arrivals"]).out.contains("no rule")
+      }
+      try tree.shell("mv", "--", "\(folder.path)/away.yaml", tree.ruleFile)
+      let job = try daemon.waitForJob(in: "done")
+      #expect(job.destination?.directory.hasPrefix("\(tree.destination)/a/") == true)
+    }
+  }
+
   @Test(
     "a mistake is shown with its line and a caret, and the last good rules stay, over a restart too"
   )
