@@ -77,6 +77,9 @@ public struct Arrival: Sendable {
   /// `changes` as it was when its manifests were found to be right.
   var proven: Int?
 
+  /// Whether what was published before counts as new: all of it goes again under another number.
+  var goesAgain = false
+
   /// Whether no rule takes it, or it waits for something that only people or new files bring: what still settles, and
   /// what is held, is shown as a job.
   var isWithoutJob: Bool {

@@ -57,6 +57,8 @@ public struct VersionQuestion: Hashable, Sendable {
   public let scope: Place
   public let source: Int
   public let slots: [Slot]
+  /// Whether what was chosen before does not count any more.
+  public let isNext: Bool
 
   /// A directory at the destination whose name holds the number.
   public struct Slot: Hashable, Sendable {

@@ -4,6 +4,7 @@ import Journal
 import Paths
 import ReadModel
 import Transfer
+import Watching
 
 extension Engine {
   /// Finds the number under which a delivery may go, and remembers it: what comes later of the same delivery takes the
@@ -13,15 +14,15 @@ extension Engine {
     versions = Task {
       await previous?.value
       do {
-        let number = try await version(for: job, question)
-        inbox.post(.versionChosen(job.id, number))
+        let choice = try await version(for: job, question)
+        inbox.post(.versionChosen(job.id, choice))
       } catch {
         fail(error)
       }
     }
   }
 
-  private func version(for job: Job, _ question: VersionQuestion) async throws -> Int {
+  private func version(for job: Job, _ question: VersionQuestion) async throws -> VersionChoice {
     let hotFolder = configuration.hotFolders[job.hotFolder]
     let keys = question.slots.map { slot in
       VersionKey(
@@ -32,21 +33,46 @@ extension Engine {
     for key in keys {
       if let number = try await journal.number(for: key.text) { chosen = max(chosen ?? 0, number) }
     }
-    if let chosen {
+    if let chosen, !question.isNext {
       try await remember(chosen, keys)
-      return chosen
+      // Joining the chosen number needs the plan under that number: only its changed frames stand in the way there.
+      return try await hasChanged(job) && !job.plan.isMove ? .nextOfAll : .number(chosen)
     }
     var number = question.source
-    if try await isTaken(job) {
+    if question.isNext {
+      for key in keys { number = max(number, try await next(after: key.slot)) }
+    } else if try await isTaken(job) {
       for key in keys {
-        let there = await inspector.highestVersion(at: key.slot)
-        // Given to a delivery that is not published yet.
-        let given = try await journal.number(for: key.slot.text) ?? 0
-        number = max(number, there + 1, given + 1)
+        number = max(number, try await next(after: key.slot))
       }
     }
     try await remember(number, keys)
-    return number
+    return .number(number)
+  }
+
+  private func next(after slot: VersionKey.Slot) async throws -> Int {
+    let there = await inspector.highestVersion(at: slot)
+    // Given to a delivery that is not published yet.
+    let given = try await journal.number(for: slot.text) ?? 0
+    return max(there, given) + 1
+  }
+
+  /// Whether a file of the job was published before in another state, and everything published with it still lies in the
+  /// hot folder: with a source gone, nobody could publish the whole again, and the job is held for a person instead.
+  private func hasChanged(_ job: Job) async throws -> Bool {
+    let hotFolder = configuration.hotFolders[job.hotFolder]
+    var hasChanged = false
+    for member in job.members {
+      let files = job.plan.files[member.files]
+      let directory = files[member.files.lowerBound].source.parent
+      let known = try await journal.ingested(hotFolder: hotFolder.name, directory: directory)
+      let own = Set(files.map { $0.source.name! })
+      if own.contains(where: { known[$0] != nil }) { hasChanged = true }
+      let others = known.keys.filter { !own.contains($0) && $0.bytes.starts(with: member.head) }
+      let there = await inspector.names(in: Place(root: job.hotFolder, path: directory))
+      if !others.allSatisfy(there.contains) { return false }
+    }
+    return hasChanged
   }
 
   /// Whether something else stands where the job would go under its own number. What cannot be looked at counts as free:
@@ -119,6 +145,18 @@ extension Journal {
 }
 
 extension Inspector {
+  /// What lies in a directory; nothing if it cannot be looked into.
+  func names(in place: Place) async -> Set<FileName> {
+    let root = hotFolders[place.root].path
+    return await threads.run {
+      guard
+        let directory = try? Descriptor.directory(at: root).openDirectory(place.path),
+        let entries = try? directory.entries()
+      else { return [] }
+      return Set(entries.map(\.name))
+    }
+  }
+
   /// The highest number that a directory of this name has; 0 without one.
   func highestVersion(at slot: VersionKey.Slot) async -> Int {
     await threads.run {

@@ -15,7 +15,7 @@ public enum Event: Sendable {
   case inspected(Arrival.Key, Inspection)
   /// The manifests were held against the files: nil if all is there and right, else what is not, in words.
   case proven(Arrival.Key, Proof)
-  case versionChosen(JobID, Int)
+  case versionChosen(JobID, VersionChoice)
   /// Others are in force from here on.
   case rulesChanged(RuleSet)
 
@@ -102,6 +102,12 @@ public enum Proof: Hashable, Sendable {
   case wrong(String)
   /// Something changed meanwhile.
   case stopped
+}
+
+public enum VersionChoice: Hashable, Sendable {
+  case number(Int)
+  /// What was published under the chosen number has changed: all of it goes again, under the next one.
+  case nextOfAll
 }
 
 public enum StagingEnd: Sendable {

@@ -31,7 +31,8 @@ extension Intake {
     let files = arrival.files.keys.map { arrival.path($0) }
     let assignments = rules.assign(files, hotFolder: hotFolders[key.directory.root].name)
     // One quiet time for all: a slower rule further down keeps the whole family.
-    let quiet = assignments.compactMap { $0.quiet(limits) }.max() ?? .zero
+    let quiet =
+      assignments.compactMap { $0.quiet(or: defaultQuiet(key.directory.root)) }.max() ?? .zero
     if now.uptime - arrival.lastChange < quiet {
       arrivals[key]?.quiet = quiet
       return schedule(key)
@@ -173,9 +174,10 @@ extension Intake {
   }
 
   mutating func versionChosen(
-    _ id: JobID, _ number: Int, _ now: Moment, _ effects: inout [Effect]
+    _ id: JobID, _ choice: VersionChoice, _ now: Moment, _ effects: inout [Effect]
   ) {
     guard let draft = drafts.removeValue(forKey: id), let old = jobs[id] else { return }
+    guard case .number(let number) = choice else { return takeAllAgain(draft, old, now, &effects) }
     // It was possible with another number; with this one a name may be too long, at the worst.
     var new = (try? job(draft, version: number).0) ?? old
     new.pendingCancel = nil
@@ -183,6 +185,42 @@ extension Intake {
     jobs[id] = new
     effects.append(.enqueue(new))
     if let reason = old.pendingCancel { cancel(id, reason, &effects) }
+  }
+
+  /// Gathers everything that went under a number whose frames have changed, to go under the next one as a whole.
+  private mutating func takeAllAgain(
+    _ draft: Draft, _ job: Job, _ now: Moment, _ effects: inout [Effect]
+  ) {
+    let key = draft.arrival.key
+    jobs[job.id] = nil
+    unstarted.remove(job.id)
+    var arrival =
+      arrivals[key]
+      ?? Arrival(
+        key: key, job: job.id, firstSeen: draft.arrival.firstSeen, lastChange: now.uptime,
+        quiet: draft.arrival.quiet)
+    arrival.goesAgain = true
+    arrival.lastChange = now.uptime
+    arrival.phase = .settling
+    for path in names(below: key.directory, recursively: key.isDelivery) {
+      let place = Place(root: job.hotFolder, path: path)
+      guard let answer = directories[place.parent]?.files[path.name!],
+        let file = key.relative(place)
+      else { continue }
+      switch answer {
+      case .job(job.id): break
+      case .done where seat(for: place, now).key == key: break
+      default: continue
+      }
+      arrival.files[file] = Arrival.File()
+      self.answer(place, .waiting(key))
+    }
+    arrivals[key] = arrival
+    if key.isDelivery { deliveries.insert(key.directory) }
+    schedule(key)
+    if let reason = job.pendingCancel, let arrival = arrivals[key] {
+      remove(arrival, reason, answer: .cancelled(job.id), &effects)
+    }
   }
 
   private func job(_ draft: Draft, version: Int?) throws(PlanError) -> (Job, VersionQuestion?) {
@@ -244,7 +282,9 @@ extension Intake {
     let scope =
       arrival.key.isDelivery
       ? arrival.key.directory : Place(root: root, path: draft.parts[0].assignment.directory)
-    return (job, VersionQuestion(scope: scope, source: sourceVersion, slots: slots))
+    let question = VersionQuestion(
+      scope: scope, source: sourceVersion, slots: slots, isNext: arrival.goesAgain)
+    return (job, question)
   }
 
   private func destination(
@@ -294,9 +334,9 @@ extension Intake {
 }
 
 extension Assignment {
-  fileprivate func quiet(_ limits: Intake.Limits) -> Duration? {
+  fileprivate func quiet(or usual: Duration) -> Duration? {
     switch outcome {
-    case .taken(let rule, _), .left(let rule, _, _): rule.ready.quiet ?? limits.quiet
+    case .taken(let rule, _), .left(let rule, _, _): rule.ready.quiet ?? usual
     case .unmatched, .failed: nil
     }
   }

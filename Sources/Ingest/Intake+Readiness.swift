@@ -36,7 +36,9 @@ extension Intake {
         unsettled = true
         continue
       }
-      if let settled = settle(look, arrival.files[path]?.snapshot, place) {
+      if let settled = settle(
+        look, arrival.files[path]?.snapshot, place, goesAgain: arrival.goesAgain)
+      {
         unsettled = unsettled || !settled
         arrival.files[path] = Arrival.File(snapshot: look.snapshot, isWhole: look.lack == nil)
         if let lack = look.lack {
@@ -111,14 +113,15 @@ extension Intake {
   }
 
   /// - Returns: whether the file is still; nil if it is no candidate at all and has its answer.
-  private mutating func settle(_ look: Inspection.Look, _ before: Snapshot?, _ place: Place)
-    -> Bool?
-  {
+  private mutating func settle(
+    _ look: Inspection.Look, _ before: Snapshot?, _ place: Place, goesAgain: Bool
+  ) -> Bool? {
     if look.kind != .file {
       answer(place, .special(look.kind.rawValue))
       return nil
     }
     switch look.known {
+    case .published where goesAgain: break
     case .published(let job), .ownOutput(let job):
       answer(place, .done(job))
       return nil

@@ -37,7 +37,7 @@ extension Intake {
       let delivery = match.delivery.map { Place(root: place.root, path: $0) }
       return Seat(
         key: delivery.map { Arrival.Key(delivery: $0) } ?? key,
-        quiet: match.rule.ready.quiet ?? limits.quiet, head: key.head,
+        quiet: match.rule.ready.quiet ?? defaultQuiet(place.root), head: key.head,
         isSingleFile: match.slot == nil)
     case .unmatched:
       if rules.isCompanion(place.path) { return guessed(nil, isCompanion: true) }

@@ -68,6 +68,8 @@ public struct Intake: Sendable {
     public var unreadableRetry = Duration.seconds(10)
     /// How long nothing may change, where the rule does not say.
     public var quiet = Duration.seconds(2)
+    /// The same in a hot folder that is listed from time to time.
+    public var quietWherePolled = Duration.seconds(30)
     public init() {}
   }
 
@@ -247,6 +249,11 @@ public struct Intake: Sendable {
         knownWhole: file.isWhole ? file.snapshot : nil)
     }
     effects.append(.inspect(key, wanted))
+  }
+
+  /// How long nothing may change in a hot folder where a rule does not say.
+  func defaultQuiet(_ root: Int) -> Duration {
+    limited[root] == nil ? limits.quiet : limits.quietWherePolled
   }
 
   /// A path as the user knows it, from the file system's root.

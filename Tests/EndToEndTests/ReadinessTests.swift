@@ -143,6 +143,16 @@ extension Promises {
       try FrameFactory.write(seed: 9, bytes: 500, to: "\(tree.drop)/in/sh_rgba_v1.4.exr")
       let third = try daemon.waitForJob(in: "done") { ![first.id, second.id].contains($0.id) }
       #expect(third.destination?.directory == "\(tree.destination)/sh/v007/rgba")
+
+      // A changed one takes the whole layer along under the next number; what was published stays.
+      let published = try TreeDigest(of: "\(tree.destination)/sh/v007")
+      try FrameFactory.overwrite([1, 2, 3], in: "\(tree.drop)/in/sh_rgba_v1.2.exr")
+      let fourth = try daemon.waitForJob(in: "done") {
+        ![first.id, second.id, third.id].contains($0.id)
+      }
+      #expect(fourth.destination?.directory == "\(tree.destination)/sh/v008/rgba")
+      #expect(fourth.frames.published == 4)
+      #expect(try TreeDigest(of: "\(tree.destination)/sh/v007") == published)
     }
   }
 

@@ -214,6 +214,28 @@ struct ChangingRulesTests {
     #expect(story.asked.first?.slots.map(\.parent.description) == ["a"])
   }
 
+  @Test(
+    "frames that changed after version-up published them take the whole set along under the next number"
+  )
+  func versionUpAgain() throws {
+    var story = Story(
+      rules: file(rule("{shot}/v{version:03d}/{name}", more: "conflict: version-up")))
+    story.drop("a_v1.", 1...3, ".exr")
+    story.wait(.seconds(2))
+    #expect(story.last(story.all[0]) == .done)
+    for frame in ["a_v1.1.exr", "a_v1.3.exr"] { story.known[FileName(frame)] = .published("x") }
+    story.changed = true
+    story.chosen = 2
+    story.heldBack = [.finish]
+    story.drop("a_v1.2.exr")
+    story.wait(.seconds(2))
+    story.wait(.seconds(2))
+    #expect(story.asked.map(\.isNext) == [false, false, true])
+    let job = try #require(story.jobs.last)
+    #expect(job.plan.files.count == 3)
+    #expect(job.plan.files.allSatisfy { $0.destination.description.hasPrefix("a/v002/") })
+  }
+
   @Test("a cancel while the version is chosen is not lost")
   func cancelWhileChoosing() {
     var story = Story(

@@ -48,6 +48,8 @@ struct Story {
   private(set) var proved: [String] = []
   /// The version that is chosen; nil for the source's own.
   var chosen: Int?
+  /// Whether the next choice finds that published frames have changed.
+  var changed = false
   private(set) var asked: [VersionQuestion] = []
   private let ids = JobIDs()
 
@@ -167,7 +169,11 @@ struct Story {
       tell(.proven(key, proof))
     case .chooseVersion(let job, let question):
       asked.append(question)
-      tell(.versionChosen(job.id, chosen ?? question.source))
+      if changed {
+        changed = false
+        return tell(.versionChosen(job.id, .nextOfAll))
+      }
+      tell(.versionChosen(job.id, .number(chosen ?? question.source)))
     case .enqueue(let job):
       sizes[job.id] = job.plan.files.count
       tell(.enqueued(job.id))
