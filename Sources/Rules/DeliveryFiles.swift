@@ -67,12 +67,19 @@ extension Template {
         case .literal(let bytes): [.literal(bytes)]
         case .optional(let inner): [.optional(elements(inner))]
         case .value(let value):
-          value.filters.isEmpty && !Token.computed.contains(value.name)
+          value.keepsItsToken && !Token.computed.contains(value.name)
             ? [.token(value.use)] : [.star]
         }
       }
     }
     return elements(pieces)
+  }
+}
+
+extension Template.Value {
+  /// Whether what is written is a spelling of the token: case does not count in a pattern.
+  fileprivate var keepsItsToken: Bool {
+    filters.allSatisfy { [.upper, .lower, .raw].contains($0) }
   }
 }
 

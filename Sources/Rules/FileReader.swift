@@ -6,14 +6,20 @@ struct FileReader {
   private(set) var problems: [Problem] = []
   private(set) var drafts: [RuleDraft] = []
   var tokens: [String: Token] = [:]
+  /// Tokens with a mistake: known, so that their uses are not reported too.
+  var broken: Set<String> = []
   /// The files that it includes, directly or through others, by their paths from the rules' directory.
   var included: [String] = []
+  /// For each of them, as reports name it, the item of this file that leads there; and the one that is followed now.
+  var origins: [String: (item: Item, text: String)] = [:]
+  var ownInclude: (item: Item, text: String)?
 
   /// - Parameter path: from the rules' directory.
   init(_ source: SourceText, path: String, _ library: IncludeLibrary) {
     self.source = source
     do throws(Problems) {
       readFile(try source.compose(), path, library)
+      reportIncludedMistakes()
     } catch {
       problems += error.list
     }
@@ -127,7 +133,8 @@ struct FileReader {
 
   /// Once: a mistake in `defaults` shows in every rule. Nobody mends more than `mostProblems` at a time.
   mutating func add(_ problem: Problem) {
-    if problems.count < Self.mostProblems, !problems.contains(problem) { problems.append(problem) }
+    let room = problem.code == "include" ? Self.mostProblems + 10 : Self.mostProblems
+    if problems.count < room, !problems.contains(problem) { problems.append(problem) }
   }
 
   mutating func add(_ draft: RuleDraft) { drafts.append(draft) }

@@ -132,6 +132,10 @@ extension FileReader {
       return nil
     }
     let file = library.file(path)
+    if !included.contains(path) { included.append(path) }
+    // Of the rule file itself: a mistake further down is reported there too.
+    if way.paths.count == 1 { ownInclude = (item, text) }
+    if let ownInclude { origins[file.source.file] = origins[file.source.file] ?? ownInclude }
     let root: Item
     switch file.root {
     case .success(let item): root = item
@@ -142,30 +146,21 @@ extension FileReader {
           add(problem)
           continue
         }
-        report(item, "include", "'\(text)' \(problem.message)", hint: problem.hint)
-        return nil
+        report(item, "include", "'\(text)': \(problem.message)", hint: problem.hint)
       }
-      note(path)
-      reportMistakes(in: text, item)
       return nil
     }
-    note(path)
-    let before = problems.count
-    var shared = Shared()
-    if !root.isMissing, let entries = includedEntries(root) {
-      if let version = entries["hotplate"] { check(version: version) }
-      shared = readShared(entries, way.down(to: path), library)
+    guard !root.isMissing, let entries = includedEntries(root) else { return Shared() }
+    if let version = entries["hotplate"] { check(version: version) }
+    return readShared(entries, way.down(to: path), library)
+  }
+
+  /// Says where a rule file includes what has mistakes: it is not loaded either.
+  mutating func reportIncludedMistakes() {
+    for file in problems.map(\.file) where file != source.file {
+      guard let (item, text) = origins[file] else { continue }
+      report(item, "include", "'\(text)' has mistakes", hint: "the report of \(file) names them")
     }
-    if problems.count > before { reportMistakes(in: text, item) }
-    return shared
-  }
-
-  private mutating func note(_ path: String) {
-    if !included.contains(path) { included.append(path) }
-  }
-
-  private mutating func reportMistakes(in text: String, _ item: Item) {
-    report(item, "include", "'\(text)' has mistakes", hint: "they are reported with that file")
   }
 
   private mutating func includedEntries(_ root: Item) -> [String: Item]? {

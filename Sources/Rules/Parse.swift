@@ -63,7 +63,7 @@ extension RuleSet {
     return result
   }
 
-  /// The files that others include: with these, a change in one of them is seen.
+  /// The files that others include, those too that are not there: with these, a change in one of them is seen.
   private static func includedSources(
     _ readers: [FileReader], _ library: IncludeLibrary, _ problems: [Problem]
   ) -> [LoadedRules.Source] {
@@ -73,7 +73,8 @@ extension RuleSet {
       let source = library.file(path).source
       return LoadedRules.Source(
         file: source.file, text: source.text,
-        isLoaded: !problems.contains { $0.file == source.file && $0.severity == .error }, rules: 0)
+        isLoaded: !source.text.isEmpty
+          && !problems.contains { $0.file == source.file && $0.severity == .error }, rules: 0)
     }
   }
 
@@ -112,7 +113,7 @@ extension RuleSet {
 extension Problem {
   /// A file that another one includes is not there.
   static func missing(_ path: String) -> Problem {
-    Problem(file: path, code: "include", "is not there", hint: "its path counts from this file")
+    Problem(file: path, code: "include", "it is not there", hint: "its path counts from this file")
   }
 }
 

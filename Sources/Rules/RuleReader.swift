@@ -167,7 +167,7 @@ extension FileReader {
           report(item, "find", "{\(name)} is looked for twice", hint: "remove one")
           continue
         }
-        if token.searches.isEmpty, !problems.contains(where: { $0.file == source.file }) {
+        if token.searches.isEmpty, !broken.contains(name) {
           report(
             item, "find", "there is nothing of {\(name)} to look for",
             hint: "give it values: \"*\" alone would fit any word")

@@ -14,7 +14,8 @@ extension FileReader {
     guard !supply.patterns.isEmpty else { return template }
     for (value, isOptional) in template.values {
       let error =
-        refusal(of: value, for: purpose, supply) ?? check(value, isOptional: isOptional, supply)
+        refusal(of: value, for: purpose, supply)
+        ?? check(value, isOptional: isOptional, purpose, supply)
       if let error { report(item, error) }
     }
     if purpose == .to { checkSlot(item, template, supply.patterns) }
@@ -25,14 +26,16 @@ extension FileReader {
     return template
   }
 
-  private func check(_ value: Template.Value, isOptional: Bool, _ supply: Supply) -> PatternError? {
+  private func check(
+    _ value: Template.Value, isOptional: Bool, _ purpose: Template.Purpose, _ supply: Supply
+  ) -> PatternError? {
     let (name, use) = (value.name, value.use)
     if Token.computed.contains(name) { return nil }
     let perhaps = supply.perhaps
     if !perhaps.contains(name) {
       return PatternError(
         use.offset, use.length, code: "unknown-token", "nothing gives {\(name)} a value",
-        hint: suggestion(for: name, among: perhaps.sorted() + Token.computed))
+        hint: suggestion(for: name, among: perhaps.sorted() + purpose.computed))
     }
     if isOptional || value.hasFallback { return nil }
     guard let unsure = supply.unsure(name) else { return nil }
@@ -83,6 +86,17 @@ extension FileReader {
         item, "no-slot", "'to' has no {\(token)}: all files of a sequence would have one name",
         hint: "add {\(token)\(kind == .frame ? ":04d" : "")}, or {name}")
       return
+    }
+  }
+}
+
+extension Template.Purpose {
+  /// The computed values that have a meaning there.
+  fileprivate var computed: [String] {
+    switch self {
+    case .to: Token.computed
+    case .root: []
+    case .marker: ["stem", "parent"]
     }
   }
 }

@@ -23,13 +23,14 @@ extension FileReader {
     let isList = if case .list = item.content { true } else { false }
     let (token, mistakes) = Token.fitting(name, anyOf: texts.map(\.text), isList: isList)
     for (index, mistake) in mistakes { report(texts[index].item, mistake) }
-    // Known even with a mistake, so that its uses are not reported too.
-    tokens[name] =
-      mistakes.isEmpty && !texts.isEmpty ? token : .undefined(name, fillsComponent: false)
+    let isSound = mistakes.isEmpty && !texts.isEmpty
+    if !isSound { broken.insert(name) }
+    tokens[name] = isSound ? token : .undefined(name, fillsComponent: false)
   }
 
   private mutating func readCanonical(_ name: String, _ entries: [Item.Entry]) {
     tokens[name] = .undefined(name, fillsComponent: false)
+    broken.insert(name)
     var values: [(value: String, aliases: [String])] = []
     var others: (item: Item, text: String)?
     var known: [[UInt8]: String] = [:]
@@ -51,6 +52,7 @@ extension FileReader {
     if values.isEmpty && others == nil { return }
     do throws(PatternError) {
       tokens[name] = try Token.canonical(name, values, others: others?.text)
+      broken.remove(name)
     } catch {
       if let others { report(others.item, error) }
     }

@@ -9,11 +9,12 @@ import Yams
 ///
 /// ```yaml
 /// - case: what it is about
-///   rules: |            # one rule file
+///   rules: |            # one rule file; or
+///   intake: NAME.yaml   # one of Golden/intakes
 ///   hot_folder: NAME    # optional: the name of the hot folder
 ///   day: 2025-06-14     # optional: what {today} is
 ///   arrivals:
-///     - { given: 'a.[1-3].exr', rule: NAME, becomes: 'b.[0001-0003].exr' }   # with root: 'ROOT:b.…'
+///     - { given: 'a.[1-3].exr', rule: NAME, becomes: 'b.[0001-0003].exr' }   # with root: NAME
 ///     - { given: ['a.1.exr', 'b.2.exr'], rule: NAME, becomes: [...] }     # several, together
 ///     - { given: 'a.exr', rule: NAME, left: 'the answer' }
 ///     - { given: 'a.exr', unmatched: 'a part of the reason' }
@@ -21,7 +22,8 @@ import Yams
 /// ```
 struct ArrivalCase: Decodable, Sendable, CustomTestStringConvertible {
   let name: String
-  let rules: String
+  let rules: String?
+  let intake: String?
   let hotFolder: String?
   let day: String?
   let arrivals: [Arrival]
@@ -31,6 +33,7 @@ struct ArrivalCase: Decodable, Sendable, CustomTestStringConvertible {
     let given: Texts
     let rule: String?
     let becomes: Texts?
+    let root: String?
     let left: String?
     let unmatched: String?
     let held: String?
@@ -39,12 +42,17 @@ struct ArrivalCase: Decodable, Sendable, CustomTestStringConvertible {
   enum CodingKeys: String, CodingKey {
     case name = "case"
     case rules
+    case intake
     case hotFolder = "hot_folder"
     case day
     case arrivals
   }
 
   var testDescription: String { "\(file): \(name)" }
+
+  var ruleText: String {
+    rules ?? Intake.all.first { $0.file == intake }?.text ?? "no rules, and no intake of this name"
+  }
 
   static let all: [ArrivalCase] = golden("arrivals-")
     .flatMap { file, text in
@@ -103,11 +111,6 @@ struct Texts: Decodable, Sendable {
   var files: [RelativePath] {
     get throws { try list.flatMap { try ExamplePath($0).files } }
   }
-
-  /// As `files`, in words; a root in front stays there.
-  var places: [String] {
-    get throws { try files.map(String.init(describing:)) }
-  }
 }
 
 let goldenDirectory = Bundle.module.resourceURL!.appendingPathComponent("Golden")
@@ -136,8 +139,11 @@ private func included(in directory: String) -> [String: String] {
 func path(_ text: String) -> RelativePath { RelativePath(text)! }
 
 /// Rules that must have no mistake.
-func sound(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) -> RuleSet {
-  let loaded = RuleSet.parse(files: [("rules.yaml", text)])
+func sound(
+  _ text: String, includes: [String: String] = [:],
+  sourceLocation: SourceLocation = #_sourceLocation
+) -> RuleSet {
+  let loaded = RuleSet.parse(files: [("rules.yaml", text)], includes: includes)
   #expect(
     loaded.problems.isEmpty, "\(loaded.rendered(color: false))", sourceLocation: sourceLocation)
   return loaded.rules

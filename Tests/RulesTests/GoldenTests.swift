@@ -7,12 +7,13 @@ import Testing
 struct GoldenTests {
   @Test("an arrival goes where the table says", arguments: ArrivalCase.all)
   func arrival(_ one: ArrivalCase) throws {
-    let rules = sound(one.rules)
+    let rules = sound(one.ruleText, includes: Intake.includes)
     let day = try one.day.map { try #require(Day($0)) } ?? .today
     for arrival in one.arrivals {
       let shown = Comment(rawValue: "\(arrival.given.list)")
       let assignments = rules.assign(try arrival.given.files, hotFolder: one.hotFolder)
-      var destinations: [String] = []
+      var destinations: [RelativePath] = []
+      var roots: Set<String> = []
       var reasons: [String] = []
       var names: Set<String> = []
       for assignment in assignments {
@@ -26,14 +27,15 @@ struct GoldenTests {
           names.insert(rule.name)
           do throws(DestinationError) {
             let destination = try rules.destination(of: assignment, on: day)
-            let root = destination.root == "default" ? "" : "\(destination.root):"
-            destinations += destination.files.map { "\(root)\($0)" }
+            destinations += destination.files
+            roots.insert(destination.root)
           } catch {
             reasons.append("held: \(error)")
           }
         }
       }
-      #expect(destinations.sorted() == (try arrival.becomes?.places ?? []).sorted(), shown)
+      #expect(destinations.sorted() == (try arrival.becomes?.files ?? []).sorted(), shown)
+      if arrival.becomes != nil { #expect(roots == [arrival.root ?? "default"], shown) }
       if let rule = arrival.rule { #expect(names == [rule], shown) }
       let why = [("unmatched", arrival.unmatched), ("held", arrival.held), ("left", arrival.left)]
         .compactMap { kind, text in text.map { (kind, $0) } }.first
