@@ -63,6 +63,8 @@ extension RuleSet {
       case .left(let rule, _, let answer) where rule.name == example.rule:
         return example.expectationItem.problem(
           "example", "'\(rule.name)' takes this, and leaves it: \(answer)")
+      case .failed(let rule, let message):
+        return example.givenItem.problem("example", "the rule '\(rule)' fails here", hint: message)
       default: continue
       }
     }

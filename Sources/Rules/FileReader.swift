@@ -13,6 +13,8 @@ struct FileReader {
   /// For each of them, as reports name it, the item of this file that leads there; and the one that is followed now.
   var origins: [String: (item: Item, text: String)] = [:]
   var ownInclude: (item: Item, text: String)?
+  /// What each of them says: two ways to one file are no two readings.
+  var shared: [String: Shared] = [:]
 
   /// - Parameter path: from the rules' directory.
   init(_ source: SourceText, path: String, _ library: IncludeLibrary) {

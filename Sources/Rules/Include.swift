@@ -131,6 +131,7 @@ extension FileReader {
         hint: "include '\(text)' from the rule file")
       return nil
     }
+    if let known = shared[path] { return known }
     let file = library.file(path)
     if !included.contains(path) { included.append(path) }
     // Of the rule file itself: a mistake further down is reported there too.
@@ -150,9 +151,13 @@ extension FileReader {
       }
       return nil
     }
-    guard !root.isMissing, let entries = includedEntries(root) else { return Shared() }
-    if let version = entries["hotplate"] { check(version: version) }
-    return readShared(entries, way.down(to: path), library)
+    var result = Shared()
+    if !root.isMissing, let entries = includedEntries(root) {
+      if let version = entries["hotplate"] { check(version: version) }
+      result = readShared(entries, way.down(to: path), library)
+    }
+    shared[path] = result
+    return result
   }
 
   /// Says where a rule file includes what has mistakes: it is not loaded either.

@@ -13,9 +13,7 @@ extension CompiledRule {
   ///
   /// - Parameter hotFolder: its name; nil where that counts as satisfied.
   func judge(_ subject: Subject, hotFolder: String?, _ scratch: MatchScratch) -> Verdict {
-    if !hotFolders.isEmpty, let hotFolder, !hotFolders.contains(hotFolder) {
-      return .refused(.hotFolder(hotFolder))
-    }
+    if let reason = refusal(of: hotFolder) { return .refused(reason) }
     var reason = Refusal.Reason.noFit
     for (index, pattern) in patterns.enumerated() {
       let (outcome, start) = pattern.match(subject, scratch)
@@ -52,6 +50,11 @@ extension CompiledRule {
         ?? .fits(pattern: index, slot: slot, deliveryLength: length)
     }
     return .refused(reason)
+  }
+
+  func refusal(of hotFolder: String?) -> Refusal.Reason? {
+    guard !hotFolders.isEmpty, let hotFolder, !hotFolders.contains(hotFolder) else { return nil }
+    return .hotFolder(hotFolder)
   }
 
   private func judgeExceptions(_ subject: Subject, _ scratch: MatchScratch) -> Verdict? {

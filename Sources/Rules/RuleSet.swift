@@ -5,9 +5,11 @@ import Sequences
 public struct RuleSet: Sendable {
   let compiled: [CompiledRule]
   let examples: [Example]
+  private let screens: [Screen]
 
   init(_ compiled: [CompiledRule], examples: [Example] = []) {
     self.compiled = compiled
+    screens = compiled.map(Screen.init)
     self.examples = examples
   }
 
@@ -32,27 +34,55 @@ public struct RuleSet: Sendable {
   func decide(_ path: RelativePath, _ hotFolder: String?, _ count: Int?, asking rules: Range<Int>)
     -> Decision
   {
-    var refusals: [Refusal] = []
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: path.bytes.count + 1) { room in
+      decide(path, hotFolder, count, asking: rules, room)
+    }
+  }
+
+  private func decide(
+    _ path: RelativePath, _ hotFolder: String?, _ count: Int?, asking rules: Range<Int>,
+    _ room: UnsafeMutableBufferPointer<CChar>
+  ) -> Decision {
+    // What is plain to see is not written down: most names meet a rule that takes them.
+    var reasons: [(rule: Int, reason: Refusal.Reason)] = []
     return path.bytes.withUnsafeBufferPointer { bytes in
       let subject = Subject(bytes)
+      let seen = Screen.Bytes(subject, room)
       let scratch = MatchScratch.current
-      for rule in compiled[rules] {
+      for index in rules {
+        if let seen, !screens[index].passes(seen) { continue }
+        let rule = compiled[index]
         switch rule.judge(subject, hotFolder: hotFolder, scratch) {
         case .fits(let pattern, let slot, let length):
           if let count, let condition = rule.count, !condition.holds(for: count) {
-            refusals.append(Refusal(compiled: rule, path: path, reason: .count(count)))
+            reasons.append((index, .count(count)))
             continue
           }
           let match = Match(
             compiled: rule, pattern: pattern, path: path, deliveryLength: length, slot: slot)
           return rule.rule.leave.map { .left(match, $0) } ?? .taken(match)
-        case .refused(let reason):
-          refusals.append(Refusal(compiled: rule, path: path, reason: reason))
+        case .refused(.noFit): continue
+        case .refused(let reason): reasons.append((index, reason))
         case .failed(let message):
           return .failed(rule: rule.name, message: message)
         }
       }
-      return .unmatched(refusals)
+      return .unmatched(refusals(of: path, by: rules, reasons, hotFolder))
+    }
+  }
+
+  private func refusals(
+    of path: RelativePath, by rules: Range<Int>, _ reasons: [(rule: Int, reason: Refusal.Reason)],
+    _ hotFolder: String?
+  ) -> [Refusal] {
+    var reasons = reasons[...]
+    return rules.map { index in
+      let rule = compiled[index]
+      if let first = reasons.first, first.rule == index {
+        reasons.removeFirst()
+        return Refusal(compiled: rule, path: path, reason: first.reason)
+      }
+      return Refusal(compiled: rule, path: path, reason: rule.refusal(of: hotFolder) ?? .noFit)
     }
   }
 }

@@ -71,6 +71,6 @@ struct GoldenTests {
     #expect(ArrivalCase.all.count > 10)
     #expect(MistakeCase.all.count >= 60)
     #expect(Intake.all.count == 12)
-    #expect(ArrivalCase.all.flatMap(\.arrivals).count > 150)
+    #expect(ArrivalCase.all.flatMap(\.arrivals).count >= 300)
   }
 }

@@ -73,6 +73,62 @@ struct HostileTests {
     #expect(refusal(steps) == ["yaml-depth"])
   }
 
+  @Test("a hostile included file is refused as quickly, and the other files load")
+  func included() {
+    let bomb = Self.bomb { "a\($0): &a\($0) [\($0 == 1 ? "x" : "*a\($0 - 1), *a\($0 - 1)")]\n" }
+    let files = [
+      ("10.yaml", "hotplate: 1\ninclude: [bomb.yaml]\n"),
+      ("20.yaml", "hotplate: 1\ninclude: [large.yaml]\n"),
+      ("30.yaml", "hotplate: 1\ninclude: [deep.yaml]\n"),
+      ("40.yaml", "hotplate: 1\nrules: [ { rule: good, match: '*', to: '{name}' } ]"),
+    ]
+    let includes = [
+      "bomb.yaml": bomb, "large.yaml": String(repeating: "# text\n", count: 300_000),
+      "deep.yaml": "tokens: " + String(repeating: "[", count: 100_000),
+    ]
+    var loaded: LoadedRules?
+    let time = processorTime { loaded = RuleSet.parse(files: files, includes: includes) }
+    #expect(time < .seconds(2))
+    #expect(loaded?.rules.rules.map(\.name) == ["good"])
+    #expect(
+      Set(loaded?.problems.map(\.code) ?? []) == [
+        "include", "yaml-anchor", "size", "yaml-depth",
+      ])
+  }
+
+  @Test("many ways through the included files are no many readings")
+  func includeLattice() {
+    var includes: [String: String] = [:]
+    for level in 1...7 {
+      let next = (0..<30).map { "l\(level + 1)-\($0).yaml" }.joined(separator: ", ")
+      for number in 0..<30 { includes["l\(level)-\(number).yaml"] = "include: [\(next)]" }
+    }
+    for number in 0..<30 { includes["l8-\(number).yaml"] = "tokens: { t\(number): x }" }
+    let time = processorTime {
+      let loaded = RuleSet.parse(
+        files: [("10.yaml", "hotplate: 1\ninclude: [l1-0.yaml]\n")], includes: includes)
+      #expect(loaded.problems.isEmpty)
+    }
+    #expect(time < .seconds(5))
+  }
+
+  @Test("an expression that tries too many ways is found by its example, in a moment")
+  func runawayExample() {
+    let name = String(repeating: "a", count: 40) + "!"
+    for token in ["(a+)+$", "(?:a|a)+", "(?:a+)*b", "(?:[a-z]+)*x"] {
+      func file(_ match: String, _ find: String) -> String {
+        """
+        hotplate: 1
+        tokens: { t: '\(token)' }
+        rules:
+          - { rule: r, match: '\(match)', \(find) to: '{t}/{name}', examples: [ { given: '\(name).exr', refused: yes } ] }
+        """
+      }
+      #expect(refusal(file("{t}.exr", "")) == ["example"], "\(token)")
+      #expect(refusal(file("*", "find: [t],")) == ["example"], "\(token)")
+    }
+  }
+
   @Test("a megabyte of keys, of one line, or of quotes ends in an answer")
   func megabyte() {
     let keys = (0..<60_000).map { "key\($0): x\n" }.joined()
