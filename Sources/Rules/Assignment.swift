@@ -91,7 +91,7 @@ extension RuleSet {
       (rule, slot) = (-2 - (compiled.firstIndex { $0.name == failed } ?? 0), guessSlot(in: name))
     }
     let key = GroupKey(
-      directory: file.parent, rule: rule, deliveryLength: decision.match?.deliveryLength,
+      directory: file.parent, rule: rule,
       kind: slot?.kind,
       head: slot.map { Array($0.head(in: name)) } ?? name.bytes,
       tail: slot.map { Array($0.tail(in: name)) } ?? [])
@@ -136,7 +136,6 @@ extension Decision {
 private struct GroupKey: Hashable {
   let directory: RelativePath
   let rule: Int
-  let deliveryLength: Int?
   /// nil for a single file; then `head` is its name.
   let kind: Slot.Kind?
   let head: [UInt8]

@@ -22,7 +22,7 @@ extension FileReader {
     return Rule.Ready(
       quiet: fields["ready.quiet"].flatMap { duration($0) },
       frames: readFrames(fields["ready.frames"], isOwn: own["ready.frames"] != nil, supply),
-      gaps: gaps, patience: patience,
+      gaps: gaps, patience: hasMore || gaps == .wait ? patience : nil,
       whole: word(fields["ready.whole"], "whole", default: YesNo.yes).isYes,
       hasMarker: fields["ready.marker"] != nil, hasManifest: fields["ready.manifest"] != nil)
   }

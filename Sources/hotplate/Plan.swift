@@ -15,7 +15,7 @@ struct Plan {
     of listing: FolderListing, in folder: InputFolder, to target: InputFolder?, by rules: RuleSet
   ) {
     skipped = listing.skipped.map { (ExactText(folder.named($0.path)), $0.why) }
-    var claims: [RelativePath: RelativePath] = [:]
+    var claims: [PlannedSequence.Goal: RelativePath] = [:]
     for assignment in rules.assign(listing.files, hotFolder: folder.name) {
       sequences.append(
         PlannedSequence(
@@ -59,6 +59,12 @@ struct PlannedSequence {
     }
   }
 
+  /// Where one file goes.
+  struct Goal: Hashable {
+    let root: String
+    let path: RelativePath
+  }
+
   /// A file that would meet something at its destination.
   struct Conflict {
     let path: ExactText
@@ -70,7 +76,7 @@ struct PlannedSequence {
   ///   - claims: the destinations planned so far, and whose they are.
   init(
     _ assignment: Assignment, by rules: RuleSet, in folder: InputFolder, to target: InputFolder?,
-    held: RelativePath?, _ claims: inout [RelativePath: RelativePath]
+    held: RelativePath?, _ claims: inout [Goal: RelativePath]
   ) {
     var bytes = 0
     for file in assignment.files {
@@ -105,7 +111,13 @@ struct PlannedSequence {
       reasons += ["no rule takes it"] + refusals.map { "\($0.rule): \($0.why)" }
     }
     reason = reasons.isEmpty ? nil : Reason(parts: reasons)
-    let place = { (path: RelativePath) in ExactText(target?.named(path) ?? path.bytes) }
+    let root = goal?.root ?? "default"
+    let isDefault = root == "default"
+    // `--to` is the default root; where the others lie, the daemon's configuration knows.
+    let place = { (path: RelativePath) in
+      ExactText(
+        isDefault ? target?.named(path) ?? path.bytes : Array("\(root):".utf8) + path.bytes)
+    }
     destination = goal.map { goal in
       Place(
         directory: place(goal.directory),
@@ -116,11 +128,11 @@ struct PlannedSequence {
     let pairs = goal.map { Array(zip(assignment.files, $0.files)) } ?? []
     map = pairs.map { (ExactText(folder.named($0)), place($1)) }
     conflicts = pairs.compactMap { source, goal in
-      if let other = claims.updateValue(source, forKey: goal) {
+      if let other = claims.updateValue(source, forKey: Goal(root: root, path: goal)) {
         return Conflict(
           path: place(goal), message: "\(shown(place(goal).bytes)) is also where \(other) goes")
       }
-      return target.flatMap { existing(goal, source, in: folder, at: $0) }
+      return (isDefault ? target : nil).flatMap { existing(goal, source, in: folder, at: $0) }
     }
   }
 }

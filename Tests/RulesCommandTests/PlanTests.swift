@@ -118,6 +118,31 @@ struct PlanTests {
     }
   }
 
+  @Test("what goes to another root is named by it, and what is left says so")
+  func roots() throws {
+    try Folders.with { folders in
+      for name in ["a/moon_x.exr", "a/x.exr", "b/x.exr", "b/x.done"] {
+        try folders.write(name, in: folders.drop)
+      }
+      try folders.write("x.exr", in: folders.shows, "old")
+      let plan = try folders.plan(
+        """
+        hotplate: 1
+        tokens: { show: [moon] }
+        rules:
+          - { rule: shows, match: '{show}_{x}.exr', root: '{show}', to: '{x}.exr' }
+          - { rule: rest, match: '/a/{x}.exr', to: '{x}.exr' }
+          - { rule: marker, match: '*.done', leave: a marker }
+        """)
+      #expect(
+        plan.sequences.map { $0.destination?.pattern?.text } == ["x.exr", "x.exr", nil, nil])
+      #expect(plan.sequences[0].map.map(\.destination.text) == ["moon:x.exr"])
+      #expect(plan.sequences.map(\.conflicts.count) == [0, 1, 0, 0])
+      #expect(plan.sequences[2].reason?.text == "left: a marker")
+      #expect(plan.sequences[2].rule == "marker")
+    }
+  }
+
   @Test("a symlink and a FIFO are named and left alone, Hotplate's own directories are not seen")
   func skipped() throws {
     try Folders.with { folders in

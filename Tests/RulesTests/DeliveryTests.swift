@@ -28,10 +28,10 @@ struct DeliveryTests {
           verify: readback
           at_most: 2
           priority: -5
-        - { rule: little, match: '{x}.mov', to: '{name}', ready: { gaps: accept, whole: true } }
+        - { rule: little, match: '{x}.mov', to: '{name}', ready: { whole: true } }
         - { rule: waits, match: '{x}.{frame}.dpx', to: '{name}', ready: { gaps: wait, patience: 5m } }
         - { rule: not, match: '*', leave: because }
-      """.replacing(", ready: { gaps: accept, whole: true }", with: ", ready: { whole: true }"))
+      """)
     let all = rules.rules[0]
     #expect(all.isDelivery)
     #expect(
@@ -55,6 +55,19 @@ struct DeliveryTests {
     #expect(rules.rules[2].ready.gaps == .wait)
     #expect(rules.rules[2].ready.patience == .seconds(300))
     #expect(rules.rules[3].leave == "because")
+  }
+
+  @Test("a default patience is for those rules that wait for something")
+  func defaultPatience() {
+    let rules = sound(
+      """
+      hotplate: 1
+      defaults: { ready: { patience: 1h } }
+      rules:
+        - { rule: a, match: '{x}.{frame}.exr', to: '{name}' }
+        - { rule: b, match: '{x}.{frame}.dpx', to: '{name}', ready: { frames: 1-2 } }
+      """)
+    #expect(rules.rules.map(\.ready.patience) == [nil, .seconds(3600)])
   }
 
   @Test("a match knows its delivery, and an assignment holds files of one alone")
