@@ -88,24 +88,31 @@ extension RuleSet {
   private static func addConflicts(
     among rules: [(file: Int, draft: RuleDraft)], _ problems: inout [[Problem]]
   ) {
+    var named: [String: RuleDraft] = [:]
+    // Only a rule with a pattern like the later one's first can shadow it, or one that takes everything.
+    var fitting: [[UInt8]: [Int]] = [:]
+    var takers: [Int] = []
     for (index, (file, rule)) in rules.enumerated() {
-      for (_, earlier) in rules[..<index] {
-        let place = "\(earlier.nameItem.source.file):\(earlier.nameItem.line)"
-        if earlier.name == rule.name {
-          problems[file].append(
-            rule.nameItem.problem(
-              "duplicate-rule", "a second rule '\(rule.name)'",
-              hint: "the first is in \(place): a name tells which rule took a file"))
-        }
-        if earlier.shadows(rule) {
-          problems[file].append(
-            rule.patternItems[0].problem(
-              "shadowed",
-              "'\(rule.name)' never gets a file: '\(earlier.name)' takes all that it fits",
-              hint: "the other is in \(place): move this rule before it, or give it a 'when'"))
-          break
-        }
+      if let earlier = named[rule.name] {
+        problems[file].append(
+          rule.nameItem.problem(
+            "duplicate-rule", "a second rule '\(rule.name)'",
+            hint: "the first is in \(earlier.place): a name tells which rule took a file"))
+      } else {
+        named[rule.name] = rule
       }
+      let candidates = rule.patterns.first.flatMap { fitting[$0.expressionText] } ?? []
+      let earlier = (candidates + takers).sorted().map { rules[$0].draft }
+      if let earlier = earlier.first(where: { $0.shadows(rule) }) {
+        problems[file].append(
+          rule.patternItems[0].problem(
+            "shadowed",
+            "'\(rule.name)' never gets a file: '\(earlier.name)' takes all that it fits",
+            hint: "the other is in \(earlier.place): move this rule before it, or give it a 'when'")
+        )
+      }
+      for pattern in rule.patterns { fitting[pattern.expressionText, default: []].append(index) }
+      if rule.patterns.contains(where: \.fitsEverything) { takers.append(index) }
     }
   }
 }
@@ -118,6 +125,8 @@ extension Problem {
 }
 
 extension RuleDraft {
+  fileprivate var place: String { "\(nameItem.source.file):\(nameItem.line)" }
+
   /// Whether every path that `later` fits is surely taken by this rule. Only what is plain to see: the same expression,
   /// or one that fits everything.
   fileprivate func shadows(_ later: RuleDraft) -> Bool {
