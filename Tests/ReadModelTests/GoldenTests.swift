@@ -51,7 +51,7 @@ import Testing
       map: [
         PlannedPair(source: "/drop/a", destination: ExactText(Array("/shows/".utf8) + [0xFF])),
         PlannedPair(source: "/drop/b", destination: "/shows/b"),
-      ],
+      ], methods: ["clone", nil],
       history: [
         HistoryView(at: epoch, state: .waiting, message: "first frame seen"),
         HistoryView(at: epoch + 1, state: nil, message: "a frame was written again"),
