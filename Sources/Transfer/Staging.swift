@@ -204,8 +204,9 @@ private final class Tally: Sendable {
       state.files += 1
       state.receipts.append(receipt)
       state.bytesHeld += receipt.bytes
-      // Losing these in a crash costs at most this much to copy again.
-      let full = state.receipts.count >= 256 || state.bytesHeld >= 64 << 20
+      // Losing these in a crash costs at most this much to copy again; each handful is a sync of a busy disk, which a
+      // cancel may have to wait for.
+      let full = state.receipts.count >= 256 || state.bytesHeld >= 256 << 20
       return (state.bytes, state.files, full)
     }
     progress(bytes, files)

@@ -18,7 +18,8 @@ func shownSentence(_ text: String) -> String {
 /// `/drop/sh010/sh010.#.exr 1001-1100`
 func placeText(_ place: SequenceView, frames: Bool) -> String {
   var text = shown(place.directory.bytes)
-  if let pattern = place.pattern { text += (text.hasSuffix("/") ? "" : "/") + shown(pattern.bytes) }
+  // A delivery of several is all that lies below its directory.
+  text += (text.hasSuffix("/") ? "" : "/") + (place.pattern.map { shown($0.bytes) } ?? "")
   if frames, let frames = place.frames { text += " " + shownText(frames) }
   return text
 }

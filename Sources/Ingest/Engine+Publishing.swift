@@ -1,0 +1,122 @@
+import Foundation
+import Journal
+import Paths
+import ReadModel
+import Transfer
+
+extension Engine {
+  func commit(_ job: Job, _ recheck: Set<RelativePath>) async throws {
+    do {
+      if let place = try await inspector.sentinel(over: job) {
+        return inbox.post(.commitRefused(job.id, .sentinel(place)))
+      }
+      if let changed = await inspector.changedSource(recheck, of: job) {
+        return inbox.post(.commitRefused(job.id, .sourceChanged(changed)))
+      }
+      try await transfer.confirm(job.plan, receipts[job.id] ?? [])
+    } catch {
+      return inbox.post(.commitRefused(job.id, .destination("\(error)")))
+    }
+    if board.isRaised(job.id) { return inbox.post(.commitRefused(job.id, .cancelled)) }
+    let isFirst = try await journal.transition(
+      job.id, from: ["staged"], to: "committing", at: Date())
+    inbox.post(isFirst ? .committed(job.id) : .commitRefused(job.id, .cancelled))
+  }
+
+  func publish(_ job: Job) async throws {
+    let receipts = receipts[job.id] ?? []
+    let outcome: PublishOutcome
+    do throws(TransferError) {
+      outcome = try await transfer.publish(job.plan, receipts)
+    } catch {
+      return pause(job, "\(error)")
+    }
+    switch outcome {
+    case .published(let skipped):
+      let published = receipts.count
+      let done = JobProgress(
+        stagedFrames: published, doneBytes: job.byteCount, publishedFrames: published)
+      // Without this row on the disk no source may go: a failure here ends everything.
+      try await journal.markFrames(skipped.map { ($0, "skipped") }, of: job.id, progress: done)
+      inbox.post(.published(job.id))
+    case .held(let conflicts):
+      inbox.post(.publishingFailed(job.id, .held("\(TransferError.conflict(conflicts))")))
+    case .blocked(let conflicts): pause(job, "\(TransferError.conflict(conflicts))")
+    }
+  }
+
+  /// After the commit there is only forward: what is in the way may pass.
+  private func pause(_ job: Job, _ message: String) {
+    log.error("publishing pauses: \(message)", metadata: metadata(job))
+    let inbox = inbox
+    Task {
+      // Cancelled only with the process.
+      try? await Task.sleep(for: .seconds(2))
+      inbox.post(.publishingFailed(job.id, .transient(message)))
+    }
+  }
+
+  func finish(_ job: Job) async throws {
+    let all = receipts[job.id] ?? []
+    // Whatever is not told to be removed lies there still.
+    var left = Set(job.plan.files.map(\.source))
+    if job.plan.isMove {
+      var kept: [(ordinal: Int, outcome: String)] = []
+      do {
+        for removal in try await transfer.removeSources(job.plan, all, expecting: { _ in }) {
+          switch removal.result {
+          case .kept(let why): kept.append((removal.index, "kept: \(why)"))
+          case .removed, .alreadyGone: left.remove(job.plan.files[removal.index].source)
+          }
+        }
+      } catch {
+        // Published and whole; what could not be removed stays, and is said.
+        try await journal.note("sources stay: \(error)", on: job.id, at: Date())
+        log.error("sources could not be removed: \(error)", metadata: metadata(job))
+      }
+      try await journal.markFrames(kept, of: job.id)
+      for (ordinal, why) in kept {
+        try await journal.note("\(job.plan.files[ordinal].source) \(why)", on: job.id, at: Date())
+      }
+    }
+    do {
+      if case .kept(let paths) = try await transfer.discard(job.plan, replacedBy: all) {
+        // Somebody's bytes that no receipt accounts for: they stay until a person has looked.
+        let places = paths.prefix(3).map { "\($0)" }.joined(separator: ", ")
+        let note = "\(paths.count) files in staging are not ours to remove: \(places)"
+        try await journal.note(note, on: job.id, at: Date())
+        log.warning("\(note)", metadata: metadata(job))
+      }
+    } catch let error as TransferError {
+      log.error("staging could not be removed: \(error)", metadata: metadata(job))
+    }
+    let present = all.count { $0.method == .present }
+    let note =
+      present == 0 ? nil : "\(present) of \(job.plan.files.count) frames were already there"
+    _ = try await journal.transition(
+      job.id, from: ["committing"], to: "done", note: note, at: Date())
+    let isDurable = all.allSatisfy(\.durable)
+    if isDurable { try await journal.setDurable(job.id) } else { syncLater(job, all) }
+    log.info("done", metadata: metadata(job))
+    release(job.id)
+    inbox.post(.finished(job.id, kept: left))
+  }
+
+  private func syncLater(_ job: Job, _ receipts: [Receipt]) {
+    let previous = syncs
+    unsynced += 1
+    syncs = Task {
+      await previous?.value
+      defer {
+        unsynced -= 1
+        if endsAtRest { inbox.post(.tick) }
+      }
+      do {
+        let durable = try await transfer.sync(job.plan, receipts)
+        if durable.count == receipts.count { try await journal.setDurable(job.id) }
+      } catch {
+        log.warning("published, but not durable yet: \(error)", metadata: metadata(job))
+      }
+    }
+  }
+}

@@ -1,0 +1,153 @@
+import Files
+import Foundation
+import Journal
+import Paths
+import ReadModel
+import Transfer
+import Watching
+
+extension Engine {
+  func stage(_ job: Job, _ flag: StopFlag) async throws {
+    // A cancel's row may have been first, or another job has its names.
+    guard try await enterStaging(job) else { return }
+    if let message = await inspector.shortage(for: job) {
+      return inbox.post(.stagingEnded(job.id, .destinationFull(message)))
+    }
+    sourcePlaces[job.id] = await inspector.places(of: job)
+    do throws(TransferError) {
+      if let message = try await unwelcome(job, flag) {
+        return inbox.post(.stagingEnded(job.id, .conflict(message)))
+      }
+    } catch {
+      return inbox.post(.stagingEnded(job.id, await stagingEnd(error, job)))
+    }
+    let earlier = receipts[job.id] ?? []
+    let writer = ReceiptWriter(journal: journal, id: job.id)
+    let result = await staged(job, flag, earlier, writer)
+    let written = try await writer.finish()
+    switch result {
+    case .success(let done):
+      receipts[job.id] = done
+      let progress = JobProgress(
+        stagedFrames: done.count, doneBytes: job.byteCount, publishedFrames: 0)
+      try await journal.update(progress, of: job.id)
+      if try await journal.transition(job.id, from: ["staging"], to: "staged", at: Date()) {
+        inbox.post(.staged(job.id))
+      }
+    case .failure(let error):
+      // What is whole stays staged and is not copied again.
+      receipts[job.id] = earlier + written
+      let end = await stagingEnd(error, job)
+      if case .destinationFull = end { try await giveBack(job) }
+      if error != .cancelled {
+        log.warning("staging ended: \(error)", metadata: metadata(job))
+      }
+      inbox.post(.stagingEnded(job.id, end))
+    }
+  }
+
+  private func staged(
+    _ job: Job, _ flag: StopFlag, _ earlier: [Receipt], _ writer: ReceiptWriter
+  ) async -> Result<[Receipt], TransferError> {
+    let progress = progress
+    do throws(TransferError) {
+      return .success(
+        try await transfer.stage(
+          job.plan, keeping: earlier, stop: flag,
+          progress: { progress.set(job.id, bytes: $0, frames: $1) },
+          receipts: { writer.write($0) }))
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  /// - Returns: whether the job is now in `staging`, with its names claimed.
+  private func enterStaging(_ job: Job) async throws -> Bool {
+    let claims = withoutClaims.contains(job.id) ? job.claims : []
+    do {
+      let entered = try await journal.transition(
+        job.id, from: beforeCommit, to: "staging", reason: Data(), at: Date(), claiming: claims)
+      if entered {
+        withoutClaims.remove(job.id)
+        try await journal.setOver(nil, of: job.id)
+      }
+      return entered
+    } catch JournalError.claimed(let path, let other) {
+      inbox.post(.claimed(job.id, by: other, path: path))
+      return false
+    }
+  }
+
+  /// Two half-staged jobs on a full disk would hold each other's space for ever.
+  private func giveBack(_ job: Job) async throws {
+    do { _ = try await transfer.discard(job.plan) } catch {
+      return log.error("staging could not be removed: \(error)", metadata: metadata(job))
+    }
+    try await journal.forgetReceipts(of: job.id)
+    receipts[job.id] = nil
+  }
+
+  /// Under `hold`, frames of the same sequence at the destination that this delivery does not bring.
+  private func unwelcome(_ job: Job, _ stop: StopFlag) async throws(TransferError) -> String? {
+    guard job.plan.conflict == .hold, !job.joinsItsVersion,
+      let occupant = try await inspector.occupant(of: job)
+    else {
+      return nil
+    }
+    // Nothing new in it: it may be answered as already there.
+    return try await isAllThere(job, stop) ? nil : occupant
+  }
+
+  func isAllThere(_ job: Job, _ stop: StopFlag) async throws(TransferError) -> Bool {
+    let standing = try await transfer.survey(job.plan, stop: stop)
+    return standing.count == job.plan.files.count
+      && standing.values.allSatisfy { if case .identical = $0 { true } else { false } }
+  }
+
+  private func stagingEnd(_ error: TransferError, _ job: Job) async -> StagingEnd {
+    switch error {
+    case .cancelled: return .stopped
+    case .sourceChanged(let index), .unsafeSource(let index, _), .sourceNotAFile(let index, _):
+      return .sourceChanged(job.plan.files[index].source)
+    case .sourceMissing(let index):
+      // A question, not an answer: first everything that was told before.
+      await watcher.barrier()
+      let path = job.plan.files[index].source
+      let root = job.plan.sourceRoot
+      let identity = rootIdentities[job.hotFolder]
+      switch await threads.run({ absence(of: path, in: root, was: identity) }) {
+      case .file: return .sourceMissing(path, directoryGone: false)
+      case .directory: return .sourceMissing(path, directoryGone: true)
+      case .unknown(let why): return .offline(why)
+      }
+    case .conflict: return .conflict("\(error)")
+    case .destinationFull: return .destinationFull("\(error)")
+    case .destinationMissing, .destinationReplaced, .unsafeDestination, .crossesMounts,
+      .foreignStaging, .stagingLost:
+      return .failed(.destination, "\(error)")
+    case .sourceRoot: return .offline("\(error)")
+    case .cannot, .readbackDiffers: return .failed(.destination, "\(error)")
+    case .io: return .failed(.io, "\(error)")
+    }
+  }
+}
+
+private enum Absence {
+  case file, directory
+  case unknown(String)
+}
+
+/// What a missing source means. Only where the hot folder is the mount it was, is absence a removal.
+private func absence(
+  of path: RelativePath, in root: String, was identity: MountIdentity?
+) -> Absence {
+  do throws(SystemError) {
+    let root = try Descriptor.directory(at: root)
+    if let identity, try MountIdentity(of: root) != identity {
+      return .unknown("another file system is mounted at \(root.shownPath) than before")
+    }
+    return try root.holds(path.parent) ? .file : .directory
+  } catch {
+    return .unknown("\(error)")
+  }
+}
