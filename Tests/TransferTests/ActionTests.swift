@@ -49,7 +49,7 @@ struct ActionTests {
     let error = await failure { () async throws(TransferError) in
       try await transfer().stage(plan)
     }
-    guard case .cannot(0, .hardlink, let cause) = error else { throw error ?? .cancelled }
+    guard case .cannot(_, .hardlink, let cause) = error else { throw error ?? .cancelled }
     #expect(cause.errno == .textFileBusy)
     #expect(error?.description.contains("`transfer: [hardlink, copy]`") == true)
     #expect(try await transfer().discard(plan) == .removed(files: 0))
@@ -249,7 +249,7 @@ struct ActionTests {
     let error = await failure { () async throws(TransferError) in
       try await transfer(refused).stage(plan)
     }
-    guard case .cannot(0, action, _) = error else { throw error ?? .cancelled }
+    guard case .cannot(_, action, _) = error else { throw error ?? .cancelled }
     #expect(error?.description.contains("`transfer: [\(action.rawValue), copy]`") == true)
     #expect(try await transfer().discard(plan) == .removed(files: 0))
   }

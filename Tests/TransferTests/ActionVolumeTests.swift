@@ -56,7 +56,7 @@ struct ActionVolumeTests {
       let error = await failure { () async throws(TransferError) in
         try await transfer().stage(plan)
       }
-      guard case .cannot(0, .reflink, let cause) = error else { throw error ?? .cancelled }
+      guard case .cannot(_, .reflink, let cause) = error else { throw error ?? .cancelled }
       #expect(cause.errno == .unsupported)
       #expect(try await transfer().discard(plan) == .removed(files: 0))
       let names = plan.files.map { ($0.source, $0.destination) }
@@ -84,7 +84,7 @@ struct ActionVolumeTests {
     let error = await failure { () async throws(TransferError) in
       try await transfer().stage(plan)
     }
-    guard case .cannot(0, .hardlink, let cause) = error else { throw error ?? .cancelled }
+    guard case .cannot(_, .hardlink, let cause) = error else { throw error ?? .cancelled }
     #expect(cause.errno == .crossDevice)
     let names = plan.files.map { ($0.source, $0.destination) }
     let listed = try arena.plan(names, actions: [.reflink, .hardlink, .copy], verify: .readback)
