@@ -8,7 +8,8 @@ struct CheckCommand: ParsableCommand {
     commandName: "check",
     abstract: "Load rule files and run their examples.",
     discussion: """
-      Every mistake is shown with its place and a remedy. A file with a mistake would not be loaded; the others would. \
+      Every mistake is shown with its place and a remedy, then each file in the order in which it is read. \
+      A file with a mistake would not be loaded; the others would. \
       Ends with 0 if there is none, 1 if there is one, 66 if there is no such directory.
 
       Example:
@@ -33,12 +34,29 @@ struct CheckCommand: ParsableCommand {
       let report = loaded.rendered(color: ink.isOn).split(
         separator: "\n", omittingEmptySubsequences: false)
       printLines(report.dropLast().map(String.init))
-      printLines([loaded.isClean ? ink.good(summary(loaded)) : summary(loaded)])
+      printLines(fileTable(loaded).lines(color: ink.isOn, width: nil))
+      printLines([loaded.isClean ? ink.good(summary(loaded)) : ink.bad(summary(loaded))])
     }
     if loaded.problems.contains(where: { $0.code == "no-directory" }) {
       throw CommandStatus.noSuchInput.quietly
     }
     if !loaded.isClean { throw CommandStatus.incomplete.quietly }
+  }
+
+  /// Each file, what it holds, and whether it would be loaded.
+  private func fileTable(_ loaded: LoadedRules) -> TextTable {
+    let examples = loaded.rules.exampleCounts
+    let faulty = Set(loaded.problems.filter { $0.severity == .error }.map(\.file))
+    var table = TextTable(header: ["FILE", "RULES", "EXAMPLES", ""], rightAligned: [1, 2])
+    table.rows = loaded.sources.map { source in
+      let isGood = source.isLoaded && !faulty.contains(source.file)
+      let count = { (count: Int) in isGood ? "\(count)" : "-" }
+      return [
+        .init(source.file), .init(count(source.rules)), .init(count(examples[source.file] ?? 0)),
+        isGood ? .init("ok", .good) : .init("not loaded", .bad),
+      ]
+    }
+    return table
   }
 
   /// `3 files, 7 rules, 12 examples: no mistakes`
@@ -51,10 +69,6 @@ struct CheckCommand: ParsableCommand {
     return parts.joined(separator: ", ") + ": "
       + (mistakes == 0 ? "no mistakes" : counted(mistakes, "mistake"))
   }
-}
-
-private func counted(_ count: Int, _ noun: String) -> String {
-  "\(count) \(noun)\(count == 1 ? "" : "s")"
 }
 
 /// What `check --json` prints.

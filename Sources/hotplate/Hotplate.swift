@@ -21,6 +21,8 @@ struct Hotplate: AsyncParsableCommand {
       PlanCommand.self,
       ExplainCommand.self,
       CheckCommand.self,
+      SchemaCommand.self,
+      InitCommand.self,
     ])
 
   static func main() async {
