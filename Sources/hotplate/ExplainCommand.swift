@@ -5,22 +5,27 @@ import Glibc
 import Paths
 import ReadModel
 import Rules
-import Sequences
 
 struct ExplainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "explain",
     abstract: "Say which rule takes a path, and why the earlier ones do not.",
     discussion: """
-      The path counts from the hot folder's root and need not exist. \
-      With --in, the files beside it are looked at as well: they tell how many frames a sequence has. Without it, when.count is left open.
+      The path counts from the hot folder's root and need not exist. With frames in brackets it stands for a sequence, as if its files were there; \
+      a bracket itself is written [[]. With --in, or a --config that tells which hot folder is meant, the files beside it count as well: \
+      they tell how many frames a sequence has. Without either, when.count is left open for a single path.
+      Ends with 0 whatever the answer, 64 for a path that is none, 65 for a mistake in the rules.
 
       Example:
+        hotplate explain 'sh010/sh010_rgba_v3.[1001-1100].exr' --rules rules
         hotplate explain --in /mnt/drop sh010/sh010_beauty_v003.1001.exr
-        hotplate explain abc010_rgba_v1.1001.exr --rules rules --json
+        hotplate explain abc010_rgba_v1.1001.exr --json | jq .tried
       """)
 
-  @Argument(help: ArgumentHelp("A path from the hot folder's root, or one that lies below --in."))
+  @Argument(
+    help: ArgumentHelp(
+      "A path from the hot folder's root, or one that lies below --in; a.[1-10].exr is a sequence.")
+  )
   var path: String
 
   @OptionGroup var input: RulesInput
@@ -34,93 +39,78 @@ struct ExplainCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let rules = try input.load()
-    let folder = try hotFolder.map { try InputFolder(Array($0.utf8)) }
-    let asked = try relativePath(folder)
-    let siblings = try folder.map { try $0.files(beside: asked) } ?? []
-    let explanation = rules.explain(asked, among: siblings, hotFolder: folder?.name)
+    let configuration = try input.configuration()
+    let rules = try input.load(configuration)
+    let given = try exactBytes(of: path)
+    let folder = try hotFolder(of: given, configuration)
+    let asked = try relativePath(given, folder)
+    let (files, isSequence) = try files(asked, folder)
+    let roots = try configuration.map(RootFolders.init) ?? .unknown
+    let report = try PathReport(
+      of: asked, files: files, isSequence: isSequence, in: folder, by: rules, to: roots)
     if json {
-      printJSON(
-        try JSON.encode(ExplanationReport(explanation), pretty: isatty(STDOUT_FILENO) == 1))
+      printJSON(try JSON.encode(report, pretty: isatty(STDOUT_FILENO) == 1))
     } else {
-      printLines(lines(explanation, .standardOutput))
+      printLines(report.lines(.standardOutput))
     }
   }
 
+  /// The one that `--in` names, else the configured one that the path lies in, else the only one.
+  private func hotFolder(of given: [UInt8], _ configuration: ConfigurationFile?) throws
+    -> InputFolder?
+  {
+    let configured = try configuration?.inputFolders() ?? []
+    if let hotFolder {
+      let named = try InputFolder(exactBytes(of: hotFolder))
+      return configured.first { $0.relative(toDirectory: named)?.isRoot == true } ?? named
+    }
+    if given.first == UInt8(ascii: "/") { return configured.first { $0.relative(given) != nil } }
+    return configured.count == 1 ? configured[0] : nil
+  }
+
   /// The path from the hot folder's root.
-  private func relativePath(_ folder: InputFolder?) throws -> RelativePath {
-    let given = try exactBytes(of: path)
+  private func relativePath(_ given: [UInt8], _ folder: InputFolder?) throws -> RelativePath {
     if let folder, let inside = folder.relative(given) { return inside }
     if let folder, given.first == UInt8(ascii: "/") {
-      throw ValidationError("\(shown(given)) does not lie below \(folder.shownPath)")
+      throw Failure(
+        .usage, "\(shown(given)) does not lie below \(folder.shownPath)",
+        remedy: "name the path from the hot folder's root")
     }
     // As text alone: `./a//b` is `a/b`.
     let parts = given.split(separator: UInt8(ascii: "/")).filter { $0 != [UInt8(ascii: ".")] }
     guard let path = RelativePath(parts.joined(separator: [UInt8(ascii: "/")])), !path.isRoot else {
-      throw ValidationError("\(shown(given)) is no path of a file below a hot folder")
+      throw Failure(
+        .usage, "\(shown(given)) is no path of a file below a hot folder",
+        remedy: "name the path from the hot folder's root, or say which it is: --in DIR")
     }
     return path
   }
 
-  private func lines(_ explanation: Explanation, _ ink: Ink) -> [String] {
-    var lines = [ink.strong("\(explanation.path)")]
-    let width = explanation.tried.map(\.rule.count).max() ?? 0
-    for tried in explanation.tried {
-      let name = tried.rule.padding(toLength: width, withPad: " ", startingAt: 0)
-      let isHeld = explanation.held != nil && tried.rule == explanation.rule?.name
-      let mark = isHeld ? ink.bad("held") : tried.matched ? ink.good("yes ") : ink.faint("no  ")
-      lines.append("  \(mark)  \(name)  \(tried.why)")
+  /// What the path stands for: itself, or the frames in its brackets.
+  private func files(_ path: RelativePath, _ folder: InputFolder?) throws -> (
+    [RelativePath], isSequence: Bool
+  ) {
+    guard path.bytes.contains(UInt8(ascii: "[")) else { return ([path], false) }
+    // A file that has this very name is meant.
+    if let folder, try folder.directory.holds(path) { return ([path], false) }
+    guard let text = String(validating: path.bytes, as: UTF8.self) else {
+      throw Failure(
+        .usage, "\(path) has brackets and is not UTF-8",
+        remedy: "name one of its files, without brackets")
     }
-    for token in explanation.tokens {
-      let raw = token.raw == token.value ? "" : ink.faint("  (\(shown(token.raw)))")
-      lines.append("        {\(token.name)} = \(shown(token.value))\(raw)")
+    do throws(GivenPathError) {
+      return (try RuleSet.files(given: text), true)
+    } catch {
+      throw Failure(.usage, "\(path): \(error.message)", remedy: error.hint)
     }
-    if let destination = explanation.destination {
-      let root =
-        explanation.root.flatMap { $0 == "default" ? nil : "\(shown(Array($0.utf8))):" } ?? ""
-      lines.append("  → \(ink.good("\(root)\(destination)"))")
-    } else if let left = explanation.left {
-      lines.append("  \(ink.warning("left:")) \(left)")
-    } else if let held = explanation.held {
-      lines.append("  \(ink.bad("held:")) \(held)")
-    } else {
-      lines.append("  " + ink.warning("no rule takes it"))
-    }
-    return lines
   }
 }
 
-/// What `explain --json` prints.
-struct ExplanationReport: Encodable {
-  let explanation: Explanation
-
-  init(_ explanation: Explanation) { self.explanation = explanation }
-
-  func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: JSONKey.self)
-    try container.encode(ExactText(explanation.path.bytes), forKey: "path")
-    try container.encode(explanation.rule?.name, forKey: "rule")
-    var tokens = container.nestedContainer(keyedBy: JSONKey.self, forKey: "tokens")
-    for token in explanation.tokens {
-      try tokens.encode(ExactText(token.value), forKey: JSONKey(stringValue: token.name))
-    }
-    try container.encode(
-      explanation.destination.map { ExactText($0.bytes) }, forKey: "destination")
-    try container.encode(explanation.root, forKey: "root")
-    try container.encode(explanation.left, forKey: "left")
-    try container.encode(explanation.held, forKey: "held")
-    try container.encode(explanation.tried.map(Tried.init), forKey: "tried")
-  }
-
-  private struct Tried: Encodable {
-    let rule: String
-    let matched: Bool
-    let why: String
-
-    init(_ tried: Explanation.Tried) {
-      rule = tried.rule
-      matched = tried.matched
-      why = tried.why
-    }
+extension ConfigurationFile {
+  /// Its hot folders, to be looked at.
+  ///
+  /// - Throws: exit 66 if one does not exist.
+  func inputFolders() throws -> [InputFolder] {
+    try hotFolders.map { try InputFolder(Array($0.path.utf8), named: $0.name) }
   }
 }

@@ -10,14 +10,15 @@ struct InputFolder {
   let directory: Descriptor
   /// As the user named it, without a slash at the end.
   let given: [UInt8]
-  /// The last component of the real path: what the folder is called without a configuration.
+  /// What rules call it: as a configuration says, else the last component of the real path.
   let name: String
   private let real: [UInt8]
 
   var shownPath: String { shown(given) }
 
+  /// - Parameter name: as a configuration has it; nil without one.
   /// - Throws: exit 66 if there is no such directory; standard error says so.
-  init(_ path: [UInt8]) throws {
+  init(_ path: [UInt8], named name: String? = nil) throws {
     var given = path
     while given.count > 1, given.last == slash { given.removeLast() }
     self.given = given
@@ -27,13 +28,15 @@ struct InputFolder {
     }
     guard raw >= 0, let resolved = text.withUnsafeBufferPointer({ realpath($0.baseAddress!, nil) })
     else {
-      throw Failure(.noSuchInput, "\(SystemError("open", shown(given)))")
+      throw Failure(
+        .noSuchInput, "\(SystemError("open", shown(given)))",
+        remedy: "name a directory that exists, or mount its volume")
     }
     defer { free(resolved) }
     directory = Descriptor(owning: raw, shownPath: shown(given))
     let real = String(cString: resolved)
     self.real = Array(UnsafeRawBufferPointer(start: resolved, count: strlen(resolved)))
-    name = real.split(separator: "/").last.map(String.init) ?? "/"
+    self.name = name ?? real.split(separator: "/").last.map(String.init) ?? "/"
   }
 
   /// The path below this folder that `path` means, as its text says or, if it exists, as the symlinks before it lead.
@@ -49,6 +52,11 @@ struct InputFolder {
     defer { free(resolved) }
     let directory = Array(UnsafeRawBufferPointer(start: resolved, count: strlen(resolved)))
     return below(real, directory + [slash] + (cut.map { Array(path[($0 + 1)...]) } ?? path))
+  }
+
+  /// The path below this folder of a directory that exists, wherever symlinks lead; nil if it lies elsewhere.
+  func relative(toDirectory other: InputFolder) -> RelativePath? {
+    other.real == real ? .root : below(real, other.real)
   }
 
   /// A path as the user would name it.
@@ -72,18 +80,24 @@ struct InputFolder {
   }
 }
 
-/// Everything in a hot folder: what the rules are asked about, and what they are not.
+/// What lies in a hot folder, or in a part of it: what the rules are asked about, and what they are not.
 struct FolderListing {
+  let folder: InputFolder
   /// Regular files that count.
   private(set) var files: [RelativePath] = []
   /// What is left out, by path, and why.
   private(set) var skipped: [(path: RelativePath, why: String)] = []
   private(set) var sentinels: [(path: RelativePath, sentinel: Sentinel)] = []
+  /// Files that count once they are renamed; not the system's own hidden ones.
+  private(set) var inFlight: [RelativePath] = []
   /// Directories that could not be read.
   private(set) var failures: [SystemError] = []
 
-  init(of folder: InputFolder) {
-    var waiting = [RelativePath.root]
+  /// - Parameter part: the directory to list with all below it; sentinels above it count as well.
+  init(of folder: InputFolder, below part: RelativePath = .root) {
+    self.folder = folder
+    for above in part.ancestors { lookForSentinels(in: above) }
+    var waiting = [part]
     while let next = waiting.popLast() {
       do throws(SystemError) {
         let directory = next.isRoot ? folder.directory : try folder.directory.openDirectory(next)
@@ -100,6 +114,11 @@ struct FolderListing {
     skipped.sort { $0.path < $1.path }
   }
 
+  /// Whether something has this name; what cannot be looked at counts as absent.
+  func holds(_ path: RelativePath) -> Bool {
+    do throws(SystemError) { return try folder.directory.holds(path) } catch { return false }
+  }
+
   /// The sentinel that holds what begins with `head` in `directory`, if there is one.
   func sentinel(over directory: RelativePath, head: [UInt8], isSingleFile: Bool) -> RelativePath? {
     sentinels.first { path, sentinel in
@@ -109,6 +128,18 @@ struct FolderListing {
         path.parent == directory && sentinel.covers(head: head, isSingleFile: isSingleFile)
       }
     }?.path
+  }
+
+  private mutating func lookForSentinels(in directory: RelativePath) {
+    do throws(SystemError) {
+      let entries = try
+        (directory.isRoot ? folder.directory : folder.directory.openDirectory(directory)).entries()
+      for (name, _) in entries {
+        if let sentinel = Sentinel(name) { sentinels.append((directory.appending(name), sentinel)) }
+      }
+    } catch {
+      failures.append(error)
+    }
   }
 
   /// - Returns: whether to look into it.
@@ -121,6 +152,7 @@ struct FolderListing {
     switch kind {
     case .directory: return true
     case .file where isInFlight(name):
+      if name.bytes.first != UInt8(ascii: ".") || isTemporaryCopy(name) { inFlight.append(path) }
       skipped.append((path, "in flight: it counts when it is renamed"))
     case .file: files.append(path)
     case .symlink: skipped.append((path, "a symlink, which is not followed"))
@@ -130,6 +162,13 @@ struct FolderListing {
     case .unknown: skipped.append((path, "of a kind that the file system does not tell"))
     }
     return false
+  }
+}
+
+extension RelativePath {
+  /// The directories above it, from the root on; none for the root.
+  fileprivate var ancestors: [RelativePath] {
+    isRoot ? [] : parent.ancestors + [parent]
   }
 }
 

@@ -8,12 +8,23 @@ extension Plan: Encodable {
   func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: JSONKey.self)
     try container.encode(sequences, forKey: "sequences")
+    try container.encode(deliveries, forKey: "deliveries")
     var left = container.nestedUnkeyedContainer(forKey: "skipped")
     for (path, why) in skipped {
       var one = left.nestedContainer(keyedBy: JSONKey.self)
       try one.encode(path, forKey: "path")
       try one.encode(why, forKey: "why")
     }
+  }
+}
+
+extension PlannedDelivery: Encodable {
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: JSONKey.self)
+    try container.encode(directory, forKey: "directory")
+    try container.encode(members, forKey: "sequences")
+    try container.encode(would, forKey: "would")
+    try container.encode(reasons, forKey: "reasons")
   }
 }
 
@@ -32,12 +43,18 @@ extension PlannedSequence: Encodable {
       try container.encode(exact, forKey: "map_bytes")
     }
     try container.encode(conflicts, forKey: "conflicts")
+    try container.encode(resolution, forKey: "resolution")
+    try container.encode(would, forKey: "would")
+    try container.encode(waitsFor, forKey: "waits_for")
+    try container.encode(delivery, forKey: "delivery")
+    try container.encode(left, forKey: "left")
   }
 }
 
 extension PlannedSequence.Place: Encodable {
   func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: JSONKey.self)
+    try container.encode(root, forKey: "root")
     try container.encode(directory, forKey: "directory")
     try container.encode(pattern, forKey: "pattern")
     try container.encode(frames?.description, forKey: "frames")

@@ -13,11 +13,12 @@ struct Folders {
   let top: String
   var drop: String { top + "/drop" }
   var shows: String { top + "/shows" }
+  var moon: String { top + "/moon" }
 
   static func with(_ body: (Folders) throws -> Void) throws {
     let top = FileManager.default.temporaryDirectory.path + "/plan-" + UUID().uuidString
     let folders = Folders(top: top)
-    for path in [folders.drop, folders.shows] {
+    for path in [folders.drop, folders.shows, folders.moon] {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
     defer { #expect(throws: Never.self) { try FileManager.default.removeItem(atPath: top) } }
@@ -41,9 +42,19 @@ struct Folders {
   func plan(_ rules: String, to target: Bool = true) throws -> Plan {
     let loaded = RuleSet.parse(files: [("rules.yaml", rules)])
     #expect(loaded.problems.isEmpty, "\(loaded.rendered(color: false))")
-    let folder = try InputFolder(Array(drop.utf8))
-    let target = try target ? InputFolder(Array(shows.utf8)) : nil
-    return Plan(of: FolderListing(of: folder), in: folder, to: target, by: loaded.rules)
+    let roots = try target ? RootFolders(arguments: [shows, "MOON=\(moon)"]) : .unknown
+    var plan = Plan(by: loaded.rules, to: roots)
+    plan.add(FolderListing(of: try InputFolder(Array(drop.utf8))))
+    return plan
+  }
+
+  func report(_ rules: String, _ text: String, looking: Bool = false) throws -> PathReport {
+    let loaded = RuleSet.parse(files: [("rules.yaml", rules)])
+    #expect(loaded.problems.isEmpty, "\(loaded.rendered(color: false))")
+    let files = try RuleSet.files(given: text)
+    return try PathReport(
+      of: RelativePath(text)!, files: files, isSequence: files.count > 1,
+      in: looking ? InputFolder(Array(drop.utf8)) : nil, by: loaded.rules, to: .unknown)
   }
 }
 
@@ -110,7 +121,8 @@ struct PlanTests {
       #expect(
         messages == [
           "\(folders.shows)/sh/v001/sh.0001.exr exists, with 3 bytes and not 5",
-          "\(folders.shows)/sh/v001/sh.0001.exr is also where a/sh_v1.1.exr goes",
+          "\(folders.shows)/sh/v001/sh.0001.exr exists, with 3 bytes and not 5",
+          "\(folders.shows)/sh/v001/sh.0001.exr is also where \(folders.drop)/a/sh_v1.1.exr goes",
           "\(folders.shows)/x.mov exists, of the same size; it is compared when it is taken",
           "\(folders.shows)/y.mov exists, and is a symlink",
         ])
@@ -247,10 +259,11 @@ struct ReportTests {
       #expect(loaded.problems.isEmpty)
       let folder = try InputFolder(Array(folders.drop.utf8))
       let path = RelativePath("a/sh_v1.1.exr")!
-      let siblings = try folder.files(beside: path)
-      #expect(siblings.count == 2)
+      #expect(try folder.files(beside: path).count == 2)
       #expect(try folder.files(beside: RelativePath("none/x.exr")!) == [])
-      let object = try json(ExplanationReport(loaded.rules.explain(path, among: siblings)))
+      let report = try PathReport(
+        of: path, files: [path], isSequence: false, in: folder, by: loaded.rules, to: .unknown)
+      let object = try json(report)
       #expect(object["path"] as? String == "a/sh_v1.1.exr")
       #expect(object["rule"] as? String == "frames")
       #expect(
