@@ -10,7 +10,7 @@ struct BenchCommand: AsyncParsableCommand {
       Build it with `swift build -c release`; a debug build measures nothing.
       Example: hotplate-bench copy --dir /mnt/fast --rounds 5
       """,
-    subcommands: [CopyCommand.self, NamesCommand.self, CancelCommand.self])
+    subcommands: [CopyCommand.self, NamesCommand.self, RulesCommand.self, CancelCommand.self])
 }
 
 struct CopyCommand: AsyncParsableCommand {
@@ -50,6 +50,20 @@ struct NamesCommand: ParsableCommand {
   @OptionGroup var printing: Printing
 
   func run() throws { try printing.show(try NamesBenchmark().run()) }
+}
+
+struct RulesCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "rules",
+    abstract:
+      "Ask 50 rules about 200,000 names on one core, against Python's re, and say where the time goes.",
+    discussion: "Example: hotplate-bench rules --json")
+
+  @Option(help: "How often each is run, in turns.")
+  var rounds = 5
+  @OptionGroup var printing: Printing
+
+  func run() throws { try printing.show(try RulesBenchmark(rounds: rounds).run()) }
 }
 
 struct CancelCommand: AsyncParsableCommand {

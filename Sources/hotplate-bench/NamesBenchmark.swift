@@ -108,7 +108,7 @@ private struct WrongCount: Error, CustomStringConvertible {
 }
 
 /// A 64-bit linear congruential generator (Knuth's MMIX constants), its high half: good enough to shuffle.
-private struct FixedGenerator: RandomNumberGenerator {
+struct FixedGenerator: RandomNumberGenerator {
   private var state: UInt64 = 1001
 
   mutating func next() -> UInt64 {
