@@ -79,7 +79,7 @@ extension PathReport.Part {
         }
         readiness = try Readiness(
           of: assignment, by: taker, in: rules, frames: isCounted ? assignment.frames : nil,
-          among: listing)
+          among: listing, companions: listing?.files.filter(rules.isCompanion) ?? [])
       } catch {
         held = "\(error)"
       }

@@ -30,7 +30,10 @@ struct Plan {
     skipped += listing.skipped.map { (ExactText(folder.named($0.path)), $0.why) }
     let first = sequences.count
     let assignments = rules.assign(listing.files, hotFolder: folder.name)
-    var drafts = assignments.map { PlannedSequence.Draft($0, among: listing, by: rules, to: roots) }
+    let companions = listing.files.filter(rules.isCompanion)
+    var drafts = assignments.map {
+      PlannedSequence.Draft($0, among: listing, companions: companions, by: rules, to: roots)
+    }
     chooseVersions(&drafts)
     for draft in drafts {
       sequences.append(PlannedSequence(draft, in: folder, by: rules, to: roots, &claims))
@@ -42,7 +45,7 @@ struct Plan {
     for (directory, indices) in members.sorted(by: { $0.key < $1.key }) {
       let delivery = PlannedDelivery(
         directory, of: indices, in: sequences,
-        drafts.filter { $0.assignment.delivery == directory },
+        indices.map { drafts[$0 - first] },
         among: listing)
       delivery.decide(for: &sequences)
       deliveries.append(delivery)
@@ -52,9 +55,11 @@ struct Plan {
   /// One number for all that comes of one delivery, or of one directory, with one version.
   private func chooseVersions(_ drafts: inout [PlannedSequence.Draft]) {
     var highest: [VersionScope: Int] = [:]
+    let taken = Set(
+      drafts.filter { $0.meetings.contains(where: \.isCertain) }.compactMap(\.versionScope))
     for draft in drafts {
-      guard let scope = draft.versionScope, let goal = draft.goal, let versioned = goal.versioned,
-        let root = roots[goal.root], draft.meetings.contains(where: \.isCertain)
+      guard let scope = draft.versionScope, taken.contains(scope), let goal = draft.goal,
+        let versioned = goal.versioned, let root = roots[goal.root]
       else { continue }
       let number = freeVersion(of: versioned, in: root)
       highest[scope] = max(highest[scope] ?? 0, number)
@@ -71,6 +76,8 @@ struct VersionScope: Hashable {
   /// A delivery's directory, else the directory of the sequence.
   let directory: RelativePath
   let source: Int
+  /// Where the number stands at the destination, its digits left out; nil for a delivery, which has one for all.
+  let slot: [[UInt8]]?
 }
 
 /// Several sequences and files that are one job (`together`).

@@ -29,8 +29,10 @@ extension PlannedSequence {
 }
 
 extension PlannedSequence.Draft {
+  /// - Parameter companions: what of the listing could be a marker or manifest of some rule.
   init(
-    _ assignment: Assignment, among listing: FolderListing, by rules: RuleSet, to roots: RootFolders
+    _ assignment: Assignment, among listing: FolderListing, companions: [RelativePath],
+    by rules: RuleSet, to roots: RootFolders
   ) {
     self.assignment = assignment
     let folder = listing.folder
@@ -49,8 +51,9 @@ extension PlannedSequence.Draft {
     case .taken(let rule, _):
       ruleName = rule.name
       self.rule = rule
-      do throws(DestinationError) { try take(by: rule, among: listing, in: rules, to: roots) } catch
-      {
+      do throws(DestinationError) {
+        try take(by: rule, among: listing, companions: companions, in: rules, to: roots)
+      } catch {
         reasons.append("held: \(error)")
       }
     case .left(let rule, _, let answer):
@@ -73,14 +76,16 @@ extension PlannedSequence.Draft {
   }
 
   private mutating func take(
-    by rule: Rule, among listing: FolderListing, in rules: RuleSet, to roots: RootFolders
+    by rule: Rule, among listing: FolderListing, companions: [RelativePath], in rules: RuleSet,
+    to roots: RootFolders
   ) throws(DestinationError) {
     let goal = try rules.destination(of: assignment)
     self.goal = goal
     if let lack = roots.lack(of: goal.root) { reasons.append("held: \(lack)") }
     let damage = rule.ready.whole ? damage(of: assignment.files, in: listing.folder) : []
     lacks = try Readiness(
-      of: assignment, by: rule, in: rules, frames: assignment.frames, among: listing, damage: damage
+      of: assignment, by: rule, in: rules, frames: assignment.frames, among: listing,
+      companions: companions, damage: damage
     ).lacks
     guard let root = roots[goal.root] else { return }
     meetingRoot = goal.root
@@ -95,9 +100,17 @@ extension PlannedSequence.Draft {
 
   /// What shares its number; nil where the rule chooses none.
   var versionScope: VersionScope? {
-    guard rule?.conflict == .versionUp, let versioned = goal?.versioned else { return nil }
+    guard rule?.conflict == .versionUp, let goal, let versioned = goal.versioned else {
+      return nil
+    }
+    if let delivery = assignment.delivery {
+      return VersionScope(directory: delivery, source: versioned.source, slot: nil)
+    }
     return VersionScope(
-      directory: assignment.delivery ?? assignment.directory, source: versioned.source)
+      directory: assignment.directory, source: versioned.source,
+      slot: [
+        Array(goal.root.utf8), versioned.parent.bytes, versioned.head, versioned.tail,
+      ])
   }
 
   mutating func goTo(version number: Int, by rules: RuleSet, to roots: RootFolders) {

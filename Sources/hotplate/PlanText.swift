@@ -6,12 +6,13 @@ import Sequences
 extension Plan {
   func lines(_ ink: Ink) -> [String] {
     var lines: [String] = []
-    var delivered: Set<Int> = []
-    for (index, sequence) in sequences.enumerated() where !delivered.contains(index) {
-      if let delivery = deliveries.first(where: { $0.members.contains(index) }) {
-        delivered.formUnion(delivery.members)
+    let first = Dictionary(
+      deliveries.map { ($0.members[0], $0) }, uniquingKeysWith: { one, _ in one })
+    let delivered = Set(deliveries.flatMap(\.members))
+    for (index, sequence) in sequences.enumerated() {
+      if let delivery = first[index] {
         lines += self.lines(delivery, ink)
-      } else {
+      } else if !delivered.contains(index) {
         lines += sequence.lines(ink)
       }
     }
@@ -102,7 +103,9 @@ extension PlannedSequence {
   }
 
   private func named(_ destination: Place) -> String {
-    (destination.root == "default" ? "" : "\(shownText(destination.root)): ")
-      + destination.shownPlace
+    let prefix = destination.root + ":"
+    let isNamed =
+      destination.root == "default" || destination.directory.bytes.starts(with: prefix.utf8)
+    return (isNamed ? "" : shownText(prefix) + " ") + destination.shownPlace
   }
 }

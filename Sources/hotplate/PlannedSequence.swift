@@ -108,8 +108,9 @@ extension PlannedSequence.Place {
 
   var shownPlace: String {
     let slash = UInt8(ascii: "/")
-    let path =
-      directory.bytes + (directory.bytes.isEmpty || directory.bytes.last == slash ? [] : [slash])
+    // `MOON:` is a root that nobody said where it lies: what is below it follows at once.
+    let isWhole = directory.bytes.isEmpty || directory.bytes == Array("\(root):".utf8)
+    let path = directory.bytes + (isWhole || directory.bytes.last == slash ? [] : [slash])
     return shown(path + (pattern?.bytes ?? [])) + (frames.map { " \($0)" } ?? "")
   }
 }

@@ -26,18 +26,21 @@ struct Readiness {
 
   /// - Parameters:
   ///   - frames: those that are there; nil where nobody knows.
-  ///   - files: what lies in the hot folder; nil where nobody looked.
+  ///   - listing: what lies in the hot folder; nil where nobody looked.
+  ///   - companions: what of it could be a marker or manifest of some rule.
   ///   - damage: the files that are not whole, and why.
   /// - Throws: why a marker has no name.
   init(
     of assignment: Assignment, by rule: Rule, in rules: RuleSet, frames: FrameSet?,
-    among files: FolderListing?, damage: [(path: RelativePath, why: String)] = []
+    among listing: FolderListing?, companions: [RelativePath] = [],
+    damage: [(path: RelativePath, why: String)] = []
   ) throws(DestinationError) {
     let ready = rule.ready
     var conditions = [
       Condition(
         code: "quiet",
-        wants: "no change for \(ready.quiet.map(text) ?? "the hot folder's quiet time (2s)")",
+        wants:
+          "no change for \(ready.quiet.map(text) ?? "the hot folder's quiet time (2s; 30s where it is polled)")",
         lack: nil)
     ]
     if ready.whole {
@@ -52,16 +55,16 @@ struct Readiness {
       conditions.append(
         Condition(
           code: "marker", wants: "the marker \(marker)",
-          lack: files.flatMap { $0.holds(marker) ? nil : "the marker \(marker) is not there" }))
+          lack: listing.flatMap { $0.holds(marker) ? nil : "the marker \(marker) is not there" }))
     }
     if ready.hasManifest {
       let pattern = rules.manifestPattern(of: assignment).map { " '\(shownText($0))'" } ?? ""
-      let found = files?.files.first { rules.isManifest($0, of: assignment) }
+      let found = companions.first { rules.isManifest($0, of: assignment) }
       conditions.append(
         Condition(
           code: "manifest",
           wants: "what the manifest\(found.map { " \($0)" } ?? pattern) lists, digests right",
-          lack: files != nil && found == nil ? "no manifest\(pattern) is there" : nil))
+          lack: listing != nil && found == nil ? "no manifest\(pattern) is there" : nil))
     }
     self.conditions = conditions
     patience = ready.patience

@@ -5,11 +5,13 @@ import ReadModel
 /// The directories in which destinations lie, by the names that rules give them (`root`).
 struct RootFolders {
   private let byName: [String: InputFolder]
+  /// Whether there are no others: a configuration names all.
+  private let isComplete: Bool
 
   /// Nobody said where they lie: destinations are paths below some root.
-  static let unknown = RootFolders([:])
+  static let unknown = RootFolders()
 
-  init(_ byName: [String: InputFolder]) { self.byName = byName }
+  private init() { (byName, isComplete) = ([:], false) }
 
   /// - Parameter arguments: `DIR` for the default root, `NAME=DIR` for others.
   /// - Throws: exit 66 for a directory that is not there, exit 64 for a name said twice.
@@ -23,27 +25,26 @@ struct RootFolders {
       }
     }
     self.byName = byName
+    isComplete = false
   }
 
   init(_ configuration: ConfigurationFile) throws {
     byName = try configuration.roots.mapValues { try InputFolder(Array($0.utf8)) }
+    isComplete = true
   }
-
-  var isUnknown: Bool { byName.isEmpty }
 
   subscript(name: String) -> InputFolder? { byName[name] }
 
-  /// A path below a root as a person would name it; where nobody said where the root lies, as the path alone.
+  /// A path below a root as a person would name it; where nobody said where the root lies, as `ROOT:path`.
   func named(_ path: RelativePath, below root: String) -> ExactText {
-    ExactText(byName[root]?.named(path) ?? path.bytes)
+    if let folder = byName[root] { return ExactText(folder.named(path)) }
+    return ExactText(root == "default" ? path.bytes : Array("\(root):".utf8) + path.bytes)
   }
 
-  /// Why nothing can go to a root; nil if something can, or nobody said where any lies.
+  /// Why nothing can go to a root; nil if something can, or if there may be others that nobody named.
   func lack(of root: String) -> String? {
-    guard !isUnknown, byName[root] == nil else { return nil }
-    let name = shownText(root)
-    return
-      "there is no root '\(name)': give --to \(name)=DIR, or name it under 'roots' in hotplate.yaml"
+    guard isComplete, byName[root] == nil else { return nil }
+    return "there is no root '\(shownText(root))': name it under 'roots' in hotplate.yaml"
   }
 
   /// What stands before the first `=` is a name unless it looks like a path: `./a=b` is a directory.

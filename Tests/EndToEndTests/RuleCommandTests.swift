@@ -85,7 +85,14 @@ extension Promises {
       ] { #expect(outcome.out.contains(piece), "\(piece)\n\(outcome.out)") }
       #expect(try TreeDigest(of: folder.path).difference(from: before) == [])
       let unknown = try run("plan", tree.drop, "--rules", tree.rules, "--to", tree.destination)
-      #expect(unknown.out.contains("there is no root 'MOON'"))
+      #expect(unknown.out.contains("→          MOON:a/a.@.dpx 1-2"), "\(unknown.out)")
+      let config = "\(folder.path)/hotplate.yaml"
+      try "roots: { default: destination }\nhot_folders: [ { path: drop, name: vendors } ]\n"
+        .write(toFile: config, atomically: true, encoding: .utf8)
+      let configured = try run("plan", "--config", config)
+      #expect(
+        configured.out.contains("held       there is no root 'MOON': name it under 'roots'"),
+        "\(configured.out)")
       #expect(try run("plan", tree.drop, "--rules", tree.rules, "--to", "/no/such").status == 66)
     }
   }
