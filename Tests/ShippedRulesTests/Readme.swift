@@ -81,7 +81,7 @@ struct Frame {
   /// The whole file that a part makes.
   func file(with part: Snippet) -> String {
     let lines = part.text.split(separator: "\n", omittingEmptySubsequences: false)
-    let isRules = lines[0].hasPrefix("- rule:")
+    let isRules = lines[0].hasPrefix("- ")
     let entries = isRules ? [] : Frame.entries(lines)
     let ofFile = entries.filter { Frame.fileKeys.contains($0.key) }
     let ofRule = entries.filter { !Frame.fileKeys.contains($0.key) }

@@ -17,6 +17,9 @@ struct ReadmeTests {
   @Test("a snippet that is a part does so in its frame", arguments: Snippet.of("yaml part"))
   func part(_ snippet: Snippet) throws {
     let file = try Frame(#require(Snippet.of("yaml frame").first)).file(with: snippet)
+    for line in snippet.text.split(separator: "\n") where line.first != "#" {
+      #expect(file.contains(line.drop { " -".contains($0) }), "nothing of a part is left out")
+    }
     let loaded = RuleSet.parse(files: [("rules.yaml", file)], includes: Snippet.includes)
     #expect(loaded.problems.isEmpty, "\(loaded.rendered(color: false))\n\(file)")
     #expect(loaded.rules.count > 0)
