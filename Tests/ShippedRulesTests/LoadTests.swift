@@ -33,20 +33,6 @@ struct LoadTests {
     }
   }
 
-  @Test("each file is of use without another: no rule of one takes an example of another")
-  func apart() throws {
-    let all = ShippedRules.all.rules
-    for file in ShippedRules.files {
-      let alone = ShippedRules.alone(file).rules
-      for example in alone.examples {
-        guard case .becomes(let path, _) = example.expectation else { continue }
-        let answer = try Answer(all, to: example.given.text)
-        #expect(answer.rules == [example.rule], "\(example.given.text)")
-        #expect(answer.becomes == path.files.sorted(), "\(example.given.text)")
-      }
-    }
-  }
-
   @Test(
     "nothing is replaced, linked or renamed to a new version unasked, and what moves is verified")
   func conservative() {
