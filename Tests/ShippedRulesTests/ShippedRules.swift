@@ -43,13 +43,14 @@ enum ShippedRules {
 struct Answer: Equatable {
   var rules: Set<String> = []
   var becomes: [RelativePath] = []
-  /// Why a file goes nowhere: `left: …`, `unmatched`, `held: …`.
+  /// Why a file goes nowhere: `left: …`, `unmatched: …` with each rule's reason, `held: …`.
   var reasons: [String] = []
 
   init(_ rules: RuleSet, to given: String, on day: Day = .today) throws {
     for assignment in rules.assign(try ExamplePath(given).files, hotFolder: nil) {
       switch assignment.outcome {
-      case .unmatched: reasons.append("unmatched")
+      case .unmatched(let refusals):
+        reasons.append("unmatched: \(refusals.map(\.why).joined(separator: "; "))")
       case .failed(let rule, let message):
         self.rules.insert(rule)
         reasons.append("held: \(message)")
