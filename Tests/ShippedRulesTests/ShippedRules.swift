@@ -1,6 +1,5 @@
 import Foundation
 import Paths
-import Sequences
 import Testing
 import Yams
 
