@@ -102,6 +102,7 @@ let package = Package(
       "SequencesTests", ["Paths", "Sequences"],
       resources: [.copy("slots.json"), .copy("sequences.json")]),
     tests("RulesTests", ["Paths", "Rules", "Sequences", yams], resources: [.copy("Golden")]),
+    tests("ShippedRulesTests", ["Paths", "Rules", yams], resources: [.copy("Golden")]),
     tests(
       "CompletenessTests", ["Completeness", "Files", "Paths", "TestSupport"],
       resources: [.copy("pictures.json")]),
