@@ -76,6 +76,26 @@ struct NameTests {
     }
   }
 
+  @Test(
+    "a long name that fits nearly every pattern has an answer: no rule gives up on it",
+    arguments: [
+      String(repeating: "a_", count: 110), String(repeating: "l_r_", count: 55),
+      String(repeating: "rgba_v1_", count: 27), String(repeating: "col_", count: 55),
+      String(repeating: "1001.", count: 45), String(repeating: "abc_0010_", count: 24),
+    ])
+  func hard(_ text: String) throws {
+    let rules = ShippedRules.all.rules
+    for name in [
+      "abc010_\(text)v003.1001.exr", "abc010_\(text)v1!.1.exr", "char_hero_\(text)1001.exr",
+      "\(text)exr",
+    ] {
+      for path in [name, "left/rgba/\(name)", "vendor/a/b/c/d/e/f/g/\(name)"] {
+        let answer = try Answer(rules, to: path)
+        #expect(!answer.reasons.contains { $0.hasPrefix("held") }, "\(path)")
+      }
+    }
+  }
+
   @Test("the tables are there")
   func tables() {
     #expect(NameRow.all.count >= 120)
