@@ -92,10 +92,11 @@ let package = Package(
     program(
       "hotplate",
       [
-        "CLinux", "Dashboard", "Files", "Ingest", "Journal", "Paths", "ReadModel", "Rules",
-        "Sequences", "Transfer", "Watching", argumentParser, logging, services, yams,
+        "CLinux", "Completeness", "Dashboard", "Files", "Ingest", "Journal", "Paths", "ReadModel",
+        "Rules", "Sequences", "Transfer", "Watching", argumentParser, logging, services, yams,
       ]),
-    program("hotplate-bench", ["Files", "Paths", "Sequences", "Transfer", argumentParser]),
+    program(
+      "hotplate-bench", ["Files", "Paths", "Rules", "Sequences", "Transfer", argumentParser]),
     module("TestSupport", ["CXXHash", "Files", "Paths"]),
 
     tests(
