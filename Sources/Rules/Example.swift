@@ -107,7 +107,10 @@ extension FileReader {
   private mutating func readExample(_ item: Item, rule: String, hasRoot: Bool) -> Example? {
     guard let entries = entries(of: item, Vocabulary.example, "an example") else { return nil }
     guard let givenItem = entries["given"], let given = examplePath(givenItem) else {
-      if entries["given"] == nil { report(item, "example", "an example without 'given'") }
+      if entries["given"] == nil { report(
+          item, "example", "an example without 'given'",
+          hint: "{ given: 'sh010.[1-3].exr', becomes: '…' }")
+      }
       return nil
     }
     let said = ["becomes", "refused", "left"].compactMap { key in entries[key].map { (key, $0) } }

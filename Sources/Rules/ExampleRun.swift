@@ -62,7 +62,8 @@ extension RuleSet {
         return destinationProblem(example, assignment)
       case .left(let rule, _, let answer) where rule.name == example.rule:
         return example.expectationItem.problem(
-          "example", "'\(rule.name)' takes this, and leaves it: \(answer)")
+          "example", "'\(rule.name)' takes this, and leaves it: \(answer)",
+          hint: "write left: yes, or an 'except' in the rule")
       case .failed(let rule, let message):
         return example.givenItem.problem("example", "the rule '\(rule)' fails here", hint: message)
       default: continue
@@ -74,7 +75,8 @@ extension RuleSet {
   private func destinationProblem(_ example: Example, _ assignment: Assignment) -> Problem {
     example.expectationItem.problem(
       "example",
-      "'\(example.rule)' takes this, and it goes on to \(becomes(assignment, on: .today))")
+      "'\(example.rule)' takes this, and it goes on to \(becomes(assignment, on: .today))",
+      hint: "write that as 'becomes', or let the rule refuse it: a narrower 'match', or 'except'")
   }
 
   private func becomingProblem(

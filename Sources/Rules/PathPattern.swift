@@ -56,7 +56,8 @@ extension PathPattern {
   init(_ text: String, wildcards: Bool) throws(PatternError) {
     var reader = Reader(scalars: Array(text.unicodeScalars), wildcards: wildcards)
     guard !reader.scalars.isEmpty else {
-      throw PatternError(0, code: "empty", "nothing is written here")
+      throw PatternError(
+        0, code: "empty", "nothing is written here", hint: "write a pattern, or remove the key")
     }
     let isFromRoot = reader.scalars.first == "/"
     if isFromRoot { reader.at = 1 }

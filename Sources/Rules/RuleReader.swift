@@ -50,7 +50,8 @@ extension FileReader {
     where fields[key] == nil && fields[or] == nil {
       report(
         nameItem, "no-\(key)", "the rule '\(name)' has no '\(key)'",
-        hint: or.isEmpty ? nil : "write '\(key)', or '\(or)' for what is known and not wanted")
+        hint: or.isEmpty
+          ? "match: '{shot}.{frame}.exr', as the names are" : "write '\(key)', or '\(or)' for what is known and not wanted")
     }
     let matches = fields["match"].map { patterns($0, for: .match) } ?? []
     let excepts = fields["except"].map { patterns($0, for: .except) } ?? []

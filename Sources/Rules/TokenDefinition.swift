@@ -119,7 +119,9 @@ private struct ExpressionPart {
   }
 
   init(_ text: String, of token: String) throws(PatternError) {
-    guard !text.isEmpty else { throw PatternError(0, code: "empty", "nothing is written here") }
+    guard !text.isEmpty else { throw PatternError(
+        0, code: "empty", "nothing is written here", hint: "write what the token fits: '[a-z]+'")
+    }
     if let offset = text.unicodeScalars.enumerated().first(where: { $0.element.value < 0x20 }) {
       throw PatternError(
         offset.offset, code: "control", "a control character in a regular expression",
@@ -181,7 +183,9 @@ private func compiled(_ text: String, prefix: String) throws(PatternError) -> Ex
   } catch {
     let offset = text.utf8.prefix(max(0, error.offset - prefix.utf8.count)).text.unicodeScalars
       .count
-    throw PatternError(offset, code: "regex", "bad regular expression: \(error.message)")
+    throw PatternError(
+      offset, code: "regex", "bad regular expression: \(error.message)",
+      hint: "close what is open; a bracket that is meant as itself is written \\( \\[ \\{")
   }
 }
 

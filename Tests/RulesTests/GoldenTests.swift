@@ -55,6 +55,8 @@ struct GoldenTests {
   func mistake(_ one: MistakeCase) {
     let loaded = RuleSet.parse(
       files: [(one.file, one.rules)], includes: MistakeCase.includes)
+    let silent = loaded.problems.filter { $0.hint?.isEmpty ?? true }.map(\.message)
+    #expect(silent == [], "these do not say what to do")
     #expect(loaded.rendered(color: false) == one.report)
     #expect(loaded.rules.count == 0)
   }
