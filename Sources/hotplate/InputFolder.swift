@@ -130,6 +130,12 @@ struct FolderListing {
     }?.path
   }
 
+  /// Counts files as such that rules are not asked about, each for its reason.
+  mutating func leaveOut(_ reasons: [RelativePath: String]) {
+    files.removeAll { reasons[$0] != nil }
+    skipped = (skipped + reasons.map { ($0, $1) }).sorted { $0.path < $1.path }
+  }
+
   private mutating func lookForSentinels(in directory: RelativePath) {
     do throws(SystemError) {
       let entries = try

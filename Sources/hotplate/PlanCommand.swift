@@ -14,6 +14,8 @@ struct PlanCommand: AsyncParsableCommand {
       The directory is taken for a hot folder, or with --config for one that it names or a part of one: its sequences, which rule takes each, \
       where it would go, what it would wait for, and what it would meet there. Without a directory, --config's hot folders are looked at.
 
+      What the journal of a --config knows as published is left out.
+
       With --against OLD it prints what the new rules would do otherwise than the old ones, and nothing else: over a directory, or with \
       --state over everything that the journal has seen, beside the place where it was published then.
       Ends with 0, with --against only if nothing differs, else 1; 1 also if a directory could not be read; 64, 65, 66 for usage, rules, input.
@@ -74,7 +76,12 @@ struct PlanCommand: AsyncParsableCommand {
     let roots =
       try configuration.map(RootFolders.init) ?? RootFolders(arguments: destinations)
     var plan = Plan(by: rules, to: roots)
-    for listing in try listings(configuration) { plan.add(listing) }
+    let past = try PublishedBefore(configuration)
+    for var listing in try listings(configuration) {
+      try await past?.leaveOut(of: &listing)
+      plan.add(listing)
+    }
+    try await past?.close()
     if json {
       printJSON(try JSON.encode(plan, pretty: isatty(STDOUT_FILENO) == 1))
     } else {
@@ -94,9 +101,7 @@ struct PlanCommand: AsyncParsableCommand {
         failures += listing.failures
       }
     } else {
-      let place =
-        try state ?? configuration?.state
-        ?? StateOptions.defaultDirectory { getenv($0).map { String(cString: $0) } }
+      let place = try state ?? journalDirectory(configuration)
       for past in try await PastArrivals.read(stateDirectory: place) { difference.add(past) }
     }
     if json {

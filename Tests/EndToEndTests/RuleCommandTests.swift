@@ -206,6 +206,9 @@ extension Promises {
       let ingest = try run("ingest", "--config", config, "--no-listen")
       #expect(ingest.status == 0, "\(ingest.err)")
       #expect(access("\(demo)/projects/sh010/v001/sh010_v001.0002.exr", F_OK) == 0)
+      let after = try run("plan", "--config", config)
+      #expect(after.out.contains("skipped: published before, by job "), "\(after.out)")
+      #expect(after.out.hasSuffix("0 of 0 would go on their way; 2 skipped\n"))
       #expect(
         try Data(contentsOf: URL(filePath: "\(demo)/rules/schema.json"))
           == Data(try run("schema").out.utf8))
