@@ -1,7 +1,6 @@
 import Files
 import Foundation
 import Paths
-import ReadModel
 import TestSupport
 import Testing
 
