@@ -107,7 +107,8 @@ extension FileReader {
   private mutating func readExample(_ item: Item, rule: String, hasRoot: Bool) -> Example? {
     guard let entries = entries(of: item, Vocabulary.example, "an example") else { return nil }
     guard let givenItem = entries["given"], let given = examplePath(givenItem) else {
-      if entries["given"] == nil { report(
+      if entries["given"] == nil {
+        report(
           item, "example", "an example without 'given'",
           hint: "{ given: 'sh010.[1-3].exr', becomes: '…' }")
       }

@@ -95,13 +95,15 @@ struct FileReader {
   /// The text of a scalar; reports anything else, and nothing at all.
   mutating func text(_ item: Item) -> String? {
     guard let text = item.text else {
-      report(item, "type", "text is wanted here, not \(item.kind)",
+      report(
+        item, "type", "text is wanted here, not \(item.kind)",
         hint: quoteHint(item) ?? "write one value")
       return nil
     }
     if item.isMissing {
       report(
-        item, "empty", "nothing is written here", hint: "write a value behind the ':', or remove the key")
+        item, "empty", "nothing is written here",
+        hint: "write a value behind the ':', or remove the key")
       return nil
     }
     return text
@@ -110,7 +112,8 @@ struct FileReader {
   /// One text, or a list of them.
   mutating func texts(_ item: Item) -> [(item: Item, text: String)] {
     guard case .list(let items) = item.content else { return text(item).map { [(item, $0)] } ?? [] }
-    if items.isEmpty { report(item, "empty", "an empty list", hint: "write what belongs in it, or remove the key")
+    if items.isEmpty {
+      report(item, "empty", "an empty list", hint: "write what belongs in it, or remove the key")
     }
     return items.compactMap { item in text(item).map { (item, $0) } }
   }

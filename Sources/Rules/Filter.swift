@@ -25,7 +25,8 @@ enum Filter: Hashable, Sendable {
         offset, length, code: "filter",
         argument == nil
           ? "the filter '\(name)' needs a value" : "the filter '\(name)' takes no value",
-        hint: name == "replace" ? "replace:A,B" : name == "default" ? "default:X" : "write it alone: \(name)")
+        hint: name == "replace"
+          ? "replace:A,B" : name == "default" ? "default:X" : "write it alone: \(name)")
     }
     switch name {
     case "upper": self = .upper

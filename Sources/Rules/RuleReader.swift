@@ -51,7 +51,8 @@ extension FileReader {
       report(
         nameItem, "no-\(key)", "the rule '\(name)' has no '\(key)'",
         hint: or.isEmpty
-          ? "match: '{shot}.{frame}.exr', as the names are" : "write '\(key)', or '\(or)' for what is known and not wanted")
+          ? "match: '{shot}.{frame}.exr', as the names are"
+          : "write '\(key)', or '\(or)' for what is known and not wanted")
     }
     let matches = fields["match"].map { patterns($0, for: .match) } ?? []
     let excepts = fields["except"].map { patterns($0, for: .except) } ?? []

@@ -119,7 +119,8 @@ private struct ExpressionPart {
   }
 
   init(_ text: String, of token: String) throws(PatternError) {
-    guard !text.isEmpty else { throw PatternError(
+    guard !text.isEmpty else {
+      throw PatternError(
         0, code: "empty", "nothing is written here", hint: "write what the token fits: '[a-z]+'")
     }
     if let offset = text.unicodeScalars.enumerated().first(where: { $0.element.value < 0x20 }) {
