@@ -107,7 +107,7 @@ let package = Package(
     tests(
       "CompletenessTests", ["Completeness", "Files", "Paths", "TestSupport"],
       resources: [.copy("pictures.json")]),
-    tests("WatchingTests", ["CLinux", "Files", "Paths", "Watching"]),
+    tests("WatchingTests", ["CInotifyTools", "CLinux", "Files", "Paths", "Watching"]),
     tests("TransferTests", ["CLinux", "Files", "Paths", "Transfer"]),
     tests(
       "ManifestsTests", ["Files", "Manifests", "Paths", "TestSupport", yams],

@@ -28,6 +28,10 @@ public enum Effect: Sendable {
   case finish(JobID)
   /// → `aborted` or `tooLate`. With a commit under way nothing is removed before the journal says who was first.
   case abort(JobID, Reason, commitUnderWay: Bool)
+  /// Look whether these sources are as the plan knows them: → `rechecked`.
+  case recheck(JobID, Set<RelativePath>)
+  /// Why an arrival does not go, for the log: it waits, or it is held.
+  case tell(WaitingJob, Reason, isHeld: Bool)
   /// End or pause it as held or failed, with nothing left in staging: → `setAside`.
   case setAside(JobID, JobState, Reason)
   /// Back in the queue; said in the journal.

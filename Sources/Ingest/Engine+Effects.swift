@@ -28,6 +28,11 @@ extension Engine {
     case .finish(let id): withJob(id) { try await self.finish($0) }
     case .abort(let id, let reason, let commitUnderWay):
       if let job = intake.jobs[id] { abort(job, reason, commitUnderWay: commitUnderWay) }
+    case .recheck(let id, let paths):
+      withJob(id) { job in
+        self.inbox.post(.rechecked(id, await self.inspector.changedSource(paths, of: job)))
+      }
+    case .tell(let waiting, let reason, let isHeld): tell(waiting, reason, isHeld)
     case .setAside(let id, let state, let reason):
       withJob(id) { try await self.setAside($0, state, reason) }
     case .requeue(let id, let over, let reason):

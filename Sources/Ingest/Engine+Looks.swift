@@ -34,6 +34,22 @@ extension Engine {
     }
   }
 
+  /// Says in the log why an arrival does not go, once for each reason.
+  func tell(_ waiting: WaitingJob, _ reason: Reason, _ isHeld: Bool) {
+    let text = "\(isHeld ? "held" : "waits"): \(reason.message)"
+    if told[waiting.id] == text { return }
+    if told.count > 10_000 { told = [:] }
+    told[waiting.id] = text
+    let source = waiting.source
+    log.log(
+      level: isHeld ? .warning : .info, "\(text)",
+      metadata: [
+        "job": "\(waiting.id)", "rule": "\(waiting.rule ?? "-")",
+        "source":
+          "\(shown(source.directory.bytes))/\(source.pattern.map { shown($0.bytes) } ?? "")",
+      ])
+  }
+
   /// A delivery's files lie in many directories; one answer for all of them.
   private func look(at wanted: [WantedLook], for key: Arrival.Key) async {
     var inspection = Inspection()

@@ -30,33 +30,38 @@ private struct ManifestProof: Sendable {
   let stop: StopFlag
 
   func proof(of manifests: [RelativePath]) -> Proof {
+    var isListed = false
     for path in manifests {
       do {
-        if let wrong = try wrong(in: path) { return .wrong(wrong) }
+        // One in a flat folder may list other sequences only, and then says nothing of this one.
+        guard let finding = try finding(in: path) else { continue }
+        isListed = true
+        if let wrong = finding { return .wrong(wrong) }
       } catch CheckError.stopped {
         return .stopped
       } catch {
         return .wrong("\(path): \(error)")
       }
     }
-    return .right
+    if isListed { return .right }
+    return .wrong("no manifest lists it: \(manifests.map(\.description).joined(separator: ", "))")
   }
 
-  private func wrong(in path: RelativePath) throws -> String? {
+  /// - Returns: nil if it lists nothing of the arrival; else what is wrong, if anything is.
+  private func finding(in path: RelativePath) throws -> String?? {
     let root = try Descriptor.directory(at: root)
     let file = try root.open(path, O_RDONLY | O_NONBLOCK)
     let manifest = try Manifest.parse(try contents(of: file), named: path.name!)
     let place = manifest.directory(whenAt: path)
     let entries = manifest.entries.filter { concerns(place.appending($0.path)) }
-    // One in a flat folder may list other sequences only, and then says nothing of this one.
-    if entries.isEmpty { return "\(path) lists nothing of it" }
+    if entries.isEmpty { return nil }
     let stop = stop
     let check = ManifestCheck(
       in: try root.openDirectory(place), isStopped: { stop.isRaised })
     let findings = try check.findings(entries)
-    guard let first = findings.first.first else { return nil }
+    guard let first = findings.first.first else { return .some(nil) }
     let more = findings.count > 1 ? ", and \(findings.count - 1) more" : ""
-    return "\(path): \(first)\(more)"
+    return .some("\(path): \(first)\(more)")
   }
 
   /// A delivery's manifest speaks of all it lists; one beside a sequence only of that sequence's names.

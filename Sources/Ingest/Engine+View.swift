@@ -12,7 +12,10 @@ extension Engine: EngineView {
     var views = try await JournalReader(journal).jobs(query).map { live($0) }
     let isFirstPage = query.before == nil
     if isFirstPage, query.states.isEmpty || !query.states.isDisjoint(with: [.waiting, .held]) {
-      let waiting = intake.arrivals.values.filter { $0.key.isTaken }.map { waitingView($0) }
+      let drafts = intake.jobs.values.filter { intake.drafts[$0.id] != nil }.map { draftView($0) }
+      let waiting =
+        drafts
+        + intake.arrivals.values.filter { $0.key.isTaken }.map { waitingView($0) }
         .filter { query.states.isEmpty || query.states.contains($0.state) }
       views = Array((waiting.sorted { $0.id > $1.id } + views).prefix(max(1, query.limit)))
     }
@@ -22,6 +25,9 @@ extension Engine: EngineView {
   public func job(_ id: String) async throws -> JobDetailView? {
     if let arrival = intake.arrivals.values.first(where: { $0.job == id && $0.key.isTaken }) {
       return JobDetailView(job: waitingView(arrival), map: [], history: [])
+    }
+    if let job = intake.jobs[id], intake.drafts[id] != nil {
+      return JobDetailView(job: draftView(job), map: [], history: [])
     }
     guard var detail = try await JournalReader(journal).job(id) else { return nil }
     detail.job = live(detail.job)
@@ -158,6 +164,23 @@ extension Engine: EngineView {
     }
     if let job = intake.jobs[row.id], let reason = job.reason { view.reason = reason }
     return view
+  }
+
+  /// A job that has no row yet: the number under which it goes is being chosen.
+  private func draftView(_ job: Job) -> JobView {
+    let frames = FramesView(expected: job.plan.files.count)
+    let source = whole(job.members.map(\.source)) ?? job.members[0].source
+    let reason = Reason(.settling, "its version is being chosen", at: job.created)
+    return JobView(
+      id: job.id, state: .waiting, rule: job.rule,
+      hotFolder: configuration.hotFolders[job.hotFolder].name, source: source, destination: nil,
+      frames: frames, bytes: BytesView(expected: Int64(job.byteCount)), reason: reason,
+      created: Timestamp(job.created),
+      members: job.members.map {
+        MemberView(
+          source: $0.source, destination: nil, frames: FramesView(expected: $0.files.count),
+          state: .waiting)
+      })
   }
 
   private func waitingView(_ arrival: Arrival) -> JobView {

@@ -84,6 +84,8 @@ public actor Engine {
   var versions: Task<Void, Never>?
   var endsAtRest = false
   var ruleProblems: [String] = []
+  /// What was said last of each arrival that does not go, so that it is said once.
+  var told: [JobID: String] = [:]
   private var timer: (due: Duration, task: Task<Void, Never>)?
   private var failure: (any Error)?
   private var isReady = false

@@ -16,6 +16,8 @@ public enum Event: Sendable {
   /// The manifests were held against the files: nil if all is there and right, else what is not, in words.
   case proven(Arrival.Key, Proof)
   case versionChosen(JobID, VersionChoice)
+  /// The first source of a held job that is not as its plan knows it; nil if all are.
+  case rechecked(JobID, RelativePath?)
   /// Others are in force from here on.
   case rulesChanged(RuleSet)
 
@@ -65,15 +67,19 @@ public struct Inspection: Sendable {
     public internal(set) var known: Known
     /// What is missing of it, by its format; nil if nothing is, or nobody asked.
     public let lack: String?
+    /// Whether it was looked for what is missing, now or before in this state.
+    public let isChecked: Bool
 
     public init(
-      kind: FileKind, snapshot: Snapshot, writer: Writer, known: Known, lack: String? = nil
+      kind: FileKind, snapshot: Snapshot, writer: Writer, known: Known, lack: String? = nil,
+      isChecked: Bool = false
     ) {
       self.kind = kind
       self.snapshot = snapshot
       self.writer = writer
       self.known = known
       self.lack = lack
+      self.isChecked = isChecked
     }
   }
 

@@ -90,7 +90,7 @@ struct Inspector: Sendable {
     }
     return Inspection.Look(
       kind: .file, snapshot: status.snapshot, writer: Self.writer(of: file), known: knowledge,
-      lack: lack)
+      lack: lack, isChecked: wanted.checksWhole)
   }
 
   private static func writer(of file: Descriptor) -> Inspection.Look.Writer {

@@ -7,7 +7,7 @@ extension Intake {
   /// What became of a job's effect.
   mutating func jobEvent(_ event: Event, _ now: Moment, _ effects: inout [Effect]) {
     switch event {
-    case .enqueued(let id): enqueued(id)
+    case .enqueued(let id): enqueued(id, &effects)
     case .claimed(let id, let other, let path):
       let message = "\(path) is already the destination of job \(other)"
       setAside(id, .held, Reason(.conflict, message + wayOut, at: now.wall), &effects)
@@ -82,7 +82,8 @@ extension Intake {
     }
   }
 
-  private mutating func enqueued(_ id: JobID) {
+  private mutating func enqueued(_ id: JobID, _ effects: inout [Effect]) {
+    if let note = pendingNotes.removeValue(forKey: id) { effects.append(.note(id, note)) }
     guard jobs[id]?.state == .waiting else { return }
     jobs[id]?.state = .queued
     queue.append(id)
@@ -205,9 +206,18 @@ extension Intake {
     guard let job = jobs[id] else { return }
     if let reason = job.pendingCancel {
       cancel(id, reason, &effects)
-    } else if let path = job.touched.first {
-      touched(id, Place(root: job.hotFolder, path: path), .closed, now, &effects)
+    } else if !job.touched.isEmpty {
+      // A first look or a rescan tells of every file that it finds: only a look at the file says whether it changed.
+      jobs[id]?.touched = []
+      effects.append(.recheck(id, job.touched))
     }
+  }
+
+  mutating func rechecked(
+    _ id: JobID, _ changed: RelativePath?, _ now: Moment, _ effects: inout [Effect]
+  ) {
+    guard let changed, let job = jobs[id] else { return }
+    touched(id, Place(root: job.hotFolder, path: changed), .closed, now, &effects)
   }
 
   private mutating func finished(

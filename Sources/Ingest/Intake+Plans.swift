@@ -14,6 +14,8 @@ struct Draft: Sendable {
   let parts: [Part]
   let id: JobID
   let arrival: Arrival
+  /// Of the rules: a key of the arrival means something under these only.
+  let generation: Int
 
   struct Part: Sendable {
     let assignment: Assignment
@@ -56,7 +58,7 @@ extension Intake {
       if case .ready = own, let rule {
         let draft = Draft(
           rules: rules, parts: [Draft.Part(assignment: assignment, rule: rule)], id: id,
-          arrival: arrival)
+          arrival: arrival, generation: generation)
         do throws(PlanError) {
           try begin(draft, now, &effects)
           id = makeID(now.wall)
@@ -100,14 +102,32 @@ extension Intake {
     }
     if case .ready = verdict, !manifests.isEmpty { verdict = .needsProof(manifests.sorted()) }
     if case .ready = verdict, !parts.isEmpty {
-      let draft = Draft(rules: rules, parts: parts, id: arrival.job, arrival: arrival)
+      let draft = Draft(
+        rules: rules, parts: parts, id: arrival.job, arrival: arrival, generation: generation)
       do throws(PlanError) {
         try begin(draft, now, &effects)
+        pendingNotes[arrival.job] = whatStays(below: key)
       } catch {
         verdict = .held(Reason(.rule, error.message, at: now.wall))
       }
     }
     conclude(key, verdict, now, &effects)
+  }
+
+  /// Files below a delivery that no rule takes do not keep it; its history names them.
+  private func whatStays(below key: Arrival.Key) -> String? {
+    let left = names(below: key.directory, recursively: true).filter { path in
+      let place = Place(root: key.directory.root, path: path)
+      switch directories[place.parent]?.files[path.name!] {
+      case .waiting(let other)?: return !other.isTaken
+      case .special?: return true
+      default: return false
+      }
+    }.sorted()
+    if left.isEmpty { return nil }
+    let names = left.prefix(3).map(\.description).joined(separator: ", ")
+    let more = left.count > 3 ? " and \(left.count - 3) more" : ""
+    return "no rule takes \(names)\(more): left where they are"
   }
 
   /// What is left of an arrival after its jobs were made waits, or is no more.
@@ -116,7 +136,9 @@ extension Intake {
   ) {
     guard let arrival = arrivals[key] else { return }
     if arrival.files.isEmpty { return forget(key) }
-    guard case .needsProof(let manifests) = verdict else { return block(key, verdict, now) }
+    guard case .needsProof(let manifests) = verdict else {
+      return block(key, verdict, now, &effects)
+    }
     arrivals[key]?.phase = .proving(changes: arrival.changes)
     effects.append(
       .prove(key, manifests: manifests, files: Set(arrival.files.keys.map { arrival.path($0) })))
@@ -177,7 +199,10 @@ extension Intake {
     _ id: JobID, _ choice: VersionChoice, _ now: Moment, _ effects: inout [Effect]
   ) {
     guard let draft = drafts.removeValue(forKey: id), let old = jobs[id] else { return }
-    guard case .number(let number) = choice else { return takeAllAgain(draft, old, now, &effects) }
+    guard case .number(let number) = choice else {
+      return draft.generation == generation
+        ? takeAllAgain(draft, old, now, &effects) : askAgain(old, now, &effects)
+    }
     // It was possible with another number; with this one a name may be too long, at the worst.
     var new = (try? job(draft, version: number).0) ?? old
     new.pendingCancel = nil
@@ -185,6 +210,20 @@ extension Intake {
     jobs[id] = new
     effects.append(.enqueue(new))
     if let reason = old.pendingCancel { cancel(id, reason, &effects) }
+  }
+
+  /// The rules are others by now: its files are asked again, as if they had just been found.
+  private mutating func askAgain(_ job: Job, _ now: Moment, _ effects: inout [Effect]) {
+    jobs[job.id] = nil
+    unstarted.remove(job.id)
+    for file in job.plan.files {
+      let place = Place(root: job.hotFolder, path: file.source)
+      guard case .job(job.id)? = directories[place.parent]?.files[file.source.name!] else {
+        continue
+      }
+      answer(place, nil)
+      seen(place, .found, now, &effects)
+    }
   }
 
   /// Gathers everything that went under a number whose frames have changed, to go under the next one as a whole.
@@ -218,8 +257,16 @@ extension Intake {
     arrivals[key] = arrival
     if key.isDelivery { deliveries.insert(key.directory) }
     schedule(key)
-    if let reason = job.pendingCancel, let arrival = arrivals[key] {
-      remove(arrival, reason, answer: .cancelled(job.id), &effects)
+    guard let reason = job.pendingCancel, let arrival = arrivals[key] else { return }
+    if reason.code == .user {
+      return remove(arrival, reason, answer: .cancelled(job.id), &effects)
+    }
+    effects.append(.recordCancelled(waitingJob(arrival), reason))
+    forget(key)
+    for file in arrival.files.keys {
+      let place = Place(root: job.hotFolder, path: arrival.path(file))
+      answer(place, nil)
+      seen(place, .found, now, &effects)
     }
   }
 }

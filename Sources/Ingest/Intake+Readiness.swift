@@ -40,7 +40,8 @@ extension Intake {
         look, arrival.files[path]?.snapshot, place, goesAgain: arrival.goesAgain)
       {
         unsettled = unsettled || !settled
-        arrival.files[path] = Arrival.File(snapshot: look.snapshot, isWhole: look.lack == nil)
+        arrival.files[path] = Arrival.File(
+          snapshot: look.snapshot, isWhole: look.isChecked && look.lack == nil)
         if let lack = look.lack {
           incomplete = Reason(
             .incomplete, "\(place.path) is not whole: \(lack)", path: absolute(place), at: now.wall)
@@ -58,12 +59,12 @@ extension Intake {
     }
     arrivals[key] = arrival
     if let unreadable {
-      arrivals[key]?.phase = .blocked(unreadable)
+      block(key, .waits(unreadable, patience: nil), now, &effects)
       retryAt[key] = now.uptime + limits.unreadableRetry
       return
     }
     if let incomplete {
-      return block(key, .waits(incomplete, patience: patience(of: arrival)), now)
+      return block(key, .waits(incomplete, patience: patience(of: arrival)), now, &effects)
     }
     goOn(arrival, now, &effects)
   }
@@ -91,24 +92,27 @@ extension Intake {
     arrivals[key] = arrival
     guard case .wrong(let message) = proof else { return goOn(arrival, now, &effects) }
     block(
-      key, .waits(Reason(.manifest, message, at: now.wall), patience: patience(of: arrival)), now)
+      key, .waits(Reason(.manifest, message, at: now.wall), patience: patience(of: arrival)), now,
+      &effects)
   }
 
   /// An arrival is not wanted yet, or not without a person.
-  mutating func block(_ key: Arrival.Key, _ verdict: Verdict, _ now: Moment) {
+  mutating func block(
+    _ key: Arrival.Key, _ verdict: Verdict, _ now: Moment, _ effects: inout [Effect]
+  ) {
     guard let arrival = arrivals[key] else { return }
+    patienceEnds[key] = nil
     switch verdict {
-    case .ready, .needsProof: break
-    case .held(let reason): arrivals[key]?.phase = .held(reason)
+    case .ready, .needsProof: return
+    case .held(let reason):
+      arrivals[key]?.phase = .held(reason)
+      effects.append(.tell(waitingJob(arrival), reason, isHeld: true))
     case .waits(let reason, let patience):
-      arrivals[key]?.phase = .blocked(reason)
-      guard let patience else { return }
-      let end = arrival.firstSeen.uptime + patience
-      if end <= now.uptime {
-        arrivals[key]?.phase = .held(reason)
-      } else {
-        patienceEnds[key] = end
-      }
+      let end = patience.map { arrival.firstSeen.uptime + $0 }
+      let isOver = end.map { $0 <= now.uptime } ?? false
+      arrivals[key]?.phase = isOver ? .held(reason) : .blocked(reason)
+      if !isOver { patienceEnds[key] = end }
+      effects.append(.tell(waitingJob(arrival), reason, isHeld: isOver))
     }
   }
 

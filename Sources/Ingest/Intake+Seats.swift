@@ -61,6 +61,7 @@ extension Intake {
   /// with.
   mutating func rulesChanged(_ rules: RuleSet, _ now: Moment, _ effects: inout [Effect]) {
     self.rules = rules
+    generation += 1
     let waiting = arrivals.values.sorted { $0.firstSeen.uptime < $1.firstSeen.uptime }
     for arrival in waiting {
       forget(arrival.key)
@@ -116,11 +117,9 @@ extension Intake {
     }
   }
 
-  /// A held job under the same rule as before may find its way free; under another it arrives anew.
+  /// A held job that the rules would make again may find its way free; one that they would make otherwise arrives anew.
   private mutating func tryAgain(_ job: Job, _ now: Moment, _ effects: inout [Effect]) {
-    if job.rules.allSatisfy({ old in
-      rules.rules.contains { $0.name == old.name && $0.text == old.text }
-    }) {
+    if wouldMakeAgain(job) {
       jobs[job.id]?.state = .queued
       jobs[job.id]?.reason = nil
       queue.append(job.id)
@@ -130,5 +129,30 @@ extension Intake {
         .rulesChanged, "the rules have changed; it is taken again by the new ones", at: now.wall)
       cancel(job.id, reason, &effects)
     }
+  }
+
+  /// Whether the same files would go to the same places in the same way. Not the rule's own lines decide: its tokens and
+  /// defaults stand elsewhere.
+  private func wouldMakeAgain(_ job: Job) -> Bool {
+    let top = Place(root: job.hotFolder, path: .root)
+    var arrival = Arrival(
+      key: Arrival.Key(delivery: top), job: job.id,
+      firstSeen: Moment(uptime: .zero, wall: job.created), lastChange: .zero, quiet: .zero)
+    for file in job.plan.files {
+      arrival.files[file.source] = Arrival.File(snapshot: file.snapshot)
+    }
+    let assignments = rules.assign(
+      job.plan.files.map(\.source), hotFolder: hotFolders[job.hotFolder].name)
+    var parts: [Draft.Part] = []
+    for assignment in assignments {
+      guard case .taken(let rule, _) = assignment.outcome else { return false }
+      parts.append(Draft.Part(assignment: assignment, rule: rule))
+    }
+    let draft = Draft(
+      rules: rules, parts: parts, id: job.id, arrival: arrival, generation: generation)
+    guard let plan = try? self.job(draft, version: nil).0.plan else { return false }
+    return Set(plan.files) == Set(job.plan.files) && plan.actions == job.plan.actions
+      && plan.verify == job.plan.verify && plan.conflict == job.plan.conflict
+      && plan.destinationRoot == job.plan.destinationRoot
   }
 }

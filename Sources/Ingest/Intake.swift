@@ -80,6 +80,8 @@ public struct Intake: Sendable {
 
   public let hotFolders: [HotFolder]
   public internal(set) var rules: RuleSet
+  /// How often the rules have changed.
+  var generation = 0
   let settings: Settings
   let limits: Limits
   let makeID: @Sendable (Date) -> JobID
@@ -130,6 +132,8 @@ public struct Intake: Sendable {
   var deliveries: Set<Place> = []
   /// Arrivals that wait for a marker or manifest, by the directory it may come to.
   var awaited: [Place: Set<Arrival.Key>] = [:]
+  /// What is to be said of a job once its row stands.
+  var pendingNotes: [JobID: String] = [:]
   /// Jobs whose destination's version is being chosen.
   var drafts: [JobID: Draft] = [:]
   /// During a rescan: sentinels that were not told again yet.
@@ -187,6 +191,7 @@ public struct Intake: Sendable {
     case .tick: break
     case .inspected(let key, let inspection): inspected(key, inspection, now, &effects)
     case .proven(let key, let wrong): proven(key, wrong, now, &effects)
+    case .rechecked(let id, let changed): rechecked(id, changed, now, &effects)
     case .versionChosen(let id, let choice): versionChosen(id, choice, now, &effects)
     case .rulesChanged(let rules): rulesChanged(rules, now, &effects)
     case .recovered(let job): recovered(job, &effects)
@@ -219,11 +224,15 @@ public struct Intake: Sendable {
     }
     for (key, at) in retryAt where at <= now.uptime {
       retryAt[key] = nil
-      if case .blocked? = arrivals[key]?.phase { inspect(key, &effects) }
+      switch arrivals[key]?.phase {
+      case .blocked, .held: inspect(key, &effects)
+      default: break
+      }
     }
     for (key, at) in patienceEnds where at <= now.uptime {
       patienceEnds[key] = nil
-      if case .blocked(let reason)? = arrivals[key]?.phase { arrivals[key]?.phase = .held(reason) }
+      guard case .blocked(let reason)? = arrivals[key]?.phase else { continue }
+      block(key, .held(reason), now, &effects)
     }
     for (root, at) in pollAt where at <= now.uptime {
       pollAt[root] = now.uptime + limits.poll

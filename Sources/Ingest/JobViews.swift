@@ -73,7 +73,7 @@ public struct JournalReader: JobReader {
 }
 
 /// What a job is shown as: its one sequence, or for a delivery of several the directory that holds them all.
-private func whole(_ members: [SequenceView]) -> SequenceView? {
+func whole(_ members: [SequenceView]) -> SequenceView? {
   guard let first = members.first, members.count > 1 else { return members.first }
   let slash = UInt8(ascii: "/")
   var common = first.directory.bytes.split(separator: slash)

@@ -21,11 +21,24 @@ public struct RuleBook: Sendable {
     public let texts: [String: String]
     /// What became of each file with a mistake, as in "the 6 rules it held at 10:42:07 stay active"; by file.
     public let kept: [String: String]
+    /// Files that are right by themselves and not together with what the others had before: their old text counts.
+    public let waiting: [String]
+    /// Whether the directory holds no rule files.
+    public let isEmpty: Bool
     /// Every file and directory whose change may change the rules.
     public let paths: [String]
 
     /// Mistakes and what became of their files, as a person reads them; empty without any.
-    public func report(color: Bool) -> String { loaded.rendered(color: color) { kept[$0] } }
+    public func report(color: Bool) -> String {
+      var text = loaded.rendered(color: color) { kept[$0] }
+      for file in waiting {
+        text += "note: \(file) waits for the files above: its rules of before stay active\n"
+      }
+      if isEmpty, rules != nil {
+        text += "note: there are no rule files any more; the last ones stay active\n"
+      }
+      return text
+    }
   }
 
   public let directory: String
@@ -35,38 +48,77 @@ public struct RuleBook: Sendable {
   /// - Parameter directory: as it shall be named in reports.
   public init(directory: String) { self.directory = directory }
 
-  /// Reads the files as they are now. What has a mistake counts as it was before.
+  /// Reads the files as they are now. What has a mistake counts as it was before, and a file that never was right counts
+  /// as not there, so that one mistake stops nobody else's edit.
   public mutating func read(at now: Date = Date()) -> Reading {
     let loaded = RuleSet.load(directory: directory)
-    if loaded.isClean {
+    let own = loaded.sources.filter { !isIncluded($0.file) }
+    if loaded.isClean, !own.isEmpty {
       good = Dictionary(
         loaded.sources.map { ($0.file, Good($0, at: now)) }, uniquingKeysWith: { $1 })
       current = (loaded.rules, good.mapValues(\.text))
-      return reading(loaded, kept: [:])
+      return reading(loaded, kept: [:], waiting: [])
     }
-    for source in loaded.sources where source.isLoaded {
-      // A file whose include is wrong now goes with what it included then.
-      if good[source.file]?.text != source.text { good[source.file] = Good(source, at: now) }
+    // A directory that is gone or empty may be full again in a moment: nothing is forgotten for it.
+    if own.isEmpty { return reading(keepingAll(), loaded) }
+    // At a first start there is nothing to fall back to, and whoever starts it is there to mend it.
+    if current == nil, good.isEmpty { return reading(loaded, kept: [:], waiting: []) }
+    return combine(own, loaded, now)
+  }
+
+  /// What was in force, after a start as well.
+  private mutating func keepingAll() -> [String: String] {
+    if current == nil, !good.isEmpty {
+      let files = good.keys.filter { !isIncluded($0) }.sorted().map { ($0, good[$0]!.text) }
+      let fallback = RuleSet.parse(files: files, includes: includes(good))
+      if fallback.isClean { current = (fallback.rules, good.mapValues(\.text)) }
     }
-    let own = loaded.sources.filter { !isIncluded($0.file) }
-    let isGone = own.isEmpty
-    let names = isGone ? good.keys.filter { !isIncluded($0) }.sorted() : own.map(\.file)
-    let files = names.compactMap { name in good[name].map { (name: name, text: $0.text) } }
-    // A directory that cannot be read may be back in a moment: nothing is forgotten for it.
-    guard files.count == names.count, !files.isEmpty else {
-      return reading(loaded, kept: [:])
+    return good.filter { !isIncluded($0.key) }.mapValues { stays($0) }
+  }
+
+  /// Takes each file's new text where it is right and goes with the others, else its last good one, else none.
+  private mutating func combine(
+    _ own: [LoadedRules.Source], _ loaded: LoadedRules, _ now: Date
+  ) -> Reading {
+    var fresh = Set(own.filter(\.isLoaded).map(\.file))
+    var candidates = good
+    for source in loaded.sources where isIncluded(source.file) && source.isLoaded {
+      candidates[source.file] = Good(source, at: now)
     }
-    let includes = good.filter { isIncluded($0.key) }.mapValues(\.text)
-    let fallback = RuleSet.parse(files: files, includes: includes)
-    let broken = Set(loaded.problems.filter { $0.severity == .error }.map(\.file))
-    let kept = good.filter { broken.contains($0.key) && !isIncluded($0.key) }.mapValues {
-      "the \($0.rules == 1 ? "rule" : "\($0.rules) rules") it held at \(clock($0.at)) stay\($0.rules == 1 ? "s" : "") active"
+    // Each round sends at least one file back to its old text, or leaves it out.
+    for _ in 0...own.count {
+      var texts = candidates.filter { isIncluded($0.key) }
+      for source in own {
+        texts[source.file] =
+          fresh.contains(source.file)
+          ? good[source.file]?.text == source.text ? good[source.file] : Good(source, at: now)
+          : good[source.file]
+      }
+      let files = own.compactMap { source in texts[source.file].map { (source.file, $0.text) } }
+      let set = RuleSet.parse(files: files, includes: includes(texts))
+      if set.isClean {
+        good = texts
+        current = (set.rules, texts.mapValues(\.text))
+        break
+      }
+      let blamed = Set(set.problems.filter { $0.severity == .error }.map(\.file))
+      let next = fresh.subtracting(blamed)
+      if next == fresh { break }
+      fresh = next
     }
-    // New files beside old ones may make mistakes together that neither has alone.
-    guard fallback.isClean else { return reading(loaded, kept: kept) }
-    let texts = Dictionary(files, uniquingKeysWith: { $1 }).merging(includes) { $1 }
-    current = (fallback.rules, texts)
-    return reading(loaded, kept: kept)
+    let broken = Set(own.filter { !$0.isLoaded }.map(\.file))
+    let kept = good.filter { broken.contains($0.key) }.mapValues { stays($0) }
+    let waiting = own.filter { !broken.contains($0.file) && good[$0.file]?.text != $0.text }
+    return reading(loaded, kept: kept, waiting: waiting.map(\.file))
+  }
+
+  private func includes(_ texts: [String: Good]) -> [String: String] {
+    texts.filter { isIncluded($0.key) }.mapValues(\.text)
+  }
+
+  private func stays(_ good: Good) -> String {
+    let rules = good.rules == 1 ? "rule" : "\(good.rules) rules"
+    return "the \(rules) it held at \(clock(good.at)) stay\(good.rules == 1 ? "s" : "") active"
   }
 
   /// Rule files lie in the directory itself, what only they include below it.
@@ -80,11 +132,18 @@ public struct RuleBook: Sendable {
     good.mapValues(\.text) != other.good.mapValues(\.text)
   }
 
-  private func reading(_ loaded: LoadedRules, kept: [String: String]) -> Reading {
+  private func reading(_ kept: [String: String], _ loaded: LoadedRules) -> Reading {
+    reading(loaded, kept: kept, waiting: [])
+  }
+
+  private func reading(_ loaded: LoadedRules, kept: [String: String], waiting: [String]) -> Reading
+  {
     let files = Set(loaded.sources.map(\.file)).union(good.keys)
     let directories = files.map { ($0 as NSString).deletingLastPathComponent }
     return Reading(
       rules: current?.rules, loaded: loaded, texts: current?.texts ?? [:], kept: kept,
+      waiting: waiting,
+      isEmpty: loaded.sources.isEmpty && loaded.isClean,
       paths: files.union(directories).union([directory]).sorted())
   }
 

@@ -27,7 +27,10 @@ struct PastArrivals {
   private var root: [UInt8] = []
 
   /// A path as a person would name it.
-  func named(_ path: RelativePath) -> [UInt8] { root + path.bytes }
+  func named(_ path: RelativePath) -> [UInt8] {
+    // The root itself is named without the slash that leads on from it.
+    path.isRoot && root.count > 1 ? root.dropLast() : root + path.bytes
+  }
 
   /// Reads a journal without changing it, whether its daemon runs or not.
   ///

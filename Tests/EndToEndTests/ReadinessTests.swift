@@ -100,6 +100,25 @@ extension Promises {
     }
   }
 
+  @Test("manifests side by side in one folder each speak of their own sequence only")
+  func manifestsSideBySide() async throws {
+    try await inTemporaryFolder { folder in
+      let text = rules("ready: { quiet: 200ms, manifest: '*.md5' }").replacingOccurrences(
+        of: "exr", with: "dat")
+      let tree = try HotFolderTree(in: folder, rules: text)
+      let made = try folder.makeDirectory("made/in")
+      for shot in ["aa", "bb"] {
+        try FrameFactory.sequence(in: made, frames: 1...2, bytes: 100) { "\(shot)_v1.\($0).dat" }
+        try tree.shell("sh", "-c", "cd '\(made)' && md5sum \(shot)_v1.* > \(shot).md5")
+      }
+      let daemon = try tree.start()
+      try tree.shell("cp", "-r", "--", made, tree.drop)
+      try waitUntil("both to be done; \(daemon.errors)") {
+        try daemon.jobs().filter { $0.state == "done" }.count == 2
+      }
+    }
+  }
+
   @Test(
     "version-up goes beside what is there under the next number, and so does a layer that comes later"
   )

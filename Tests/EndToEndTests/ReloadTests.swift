@@ -83,6 +83,53 @@ extension Promises {
     }
   }
 
+  @Test(
+    "a new file with a mistake stops neither the others nor their edits, now or after a restart")
+  func brokenNewFile() async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules(to: "a"))
+      var daemon = try tree.start()
+      try "hotplate: 1\nrules:\n  - rule: x\n    tooo: y\n".write(
+        toFile: "\(tree.rules)/20-new.yaml", atomically: true, encoding: .utf8)
+      try waitUntil("the report") { daemon.errors.contains("unknown key 'tooo'") }
+      try tree.replaceRules(rules(to: "b"))
+      try waitUntil("the edit to count; \(daemon.errors)") {
+        daemon.errors.contains("new rules are in force")
+      }
+      let first = try tree.passThrough(daemon, shot: "sh1")
+      #expect(first.destination?.directory.hasPrefix("\(tree.destination)/b/") == true)
+      try daemon.terminate()
+      daemon = try tree.start()
+      #expect(daemon.errors.contains("unknown key 'tooo'"))
+      let second = try tree.passThrough(daemon, shot: "sh2")
+      #expect(second.destination?.directory.hasPrefix("\(tree.destination)/b/") == true)
+    }
+  }
+
+  @Test(
+    "a rule that moves between files while one of them has a mistake stays in force, over a restart too"
+  )
+  func movedRule() async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules(to: "a"))
+      var daemon = try tree.start()
+      try rules(to: "a").write(
+        toFile: "\(tree.rules)/20-moved.yaml", atomically: true, encoding: .utf8)
+      try tree.replaceRules("hotplate: 1\nrules: [")
+      try waitUntil("the report; \(daemon.errors)") {
+        daemon.errors.contains("20-moved.yaml waits for the files above")
+          || daemon.errors.contains("not closed")
+      }
+      for shot in ["sh1", "sh2"] {
+        let job = try tree.passThrough(daemon, shot: shot)
+        #expect(job.destination?.directory.hasPrefix("\(tree.destination)/a/") == true)
+        if shot == "sh2" { break }
+        try daemon.terminate()
+        daemon = try tree.start()
+      }
+    }
+  }
+
   @Test("a rule whose file is removed takes nothing any more, and takes again when it is back")
   func removedFile() async throws {
     try await inTemporaryFolder { folder in

@@ -173,6 +173,16 @@ struct DeliveryTests {
     #expect(story.sizes.values.sorted() == [4])
   }
 
+  @Test("what no rule takes below a delivery stays, and its history names it")
+  func leftBehind() {
+    var story = Story(rules: together())
+    story.drop("acme/p1/a_rgba_v1.", 1...3, ".exr")
+    story.drop("acme/p1/mystery.foo")
+    story.wait(.seconds(3))
+    #expect(story.sizes.values.sorted() == [3])
+    #expect(story.notes[story.all[0]]?.first?.contains("acme/p1/mystery.foo") == true)
+  }
+
   @Test("rules of one delivery that differ in what they do hold it, and say in what")
   func disagreement() {
     let rules = together().replacingOccurrences(

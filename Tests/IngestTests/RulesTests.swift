@@ -95,6 +95,144 @@ struct ChangingRulesTests {
     #expect(story.last(story.all[1]) == .done)
   }
 
+  @Test("a held job goes anew when only tokens or defaults of its rule have changed")
+  func heldByDefaults() {
+    let text = """
+      hotplate: 1
+      defaults: { conflict: hold }
+      rules:
+        - rule: renders
+          match: '{shot}_v{version}.{frame}.exr'
+          to: '{name}'
+      """
+    var story = Story(rules: text)
+    story.conflict = "something is there"
+    story.drop("a_v1.", 1...3, ".exr")
+    story.wait(.seconds(2))
+    #expect(story.last(story.all[0]) == .held)
+    story.conflict = nil
+    story.heldBack = [.stage]
+    story.use(rules: text.replacingOccurrences(of: "hold", with: "replace"))
+    story.wait(.seconds(2))
+    #expect(story.last(story.all[0]) == .cancelled)
+    #expect(story.jobs.map(\.plan.conflict) == [.replace])
+  }
+
+  @Test("a held job is not taken for rewritten because a listing finds its files")
+  func heldAndFound() {
+    var story = Story(rules: file(rule("x/{name}")))
+    story.conflict = "something is there"
+    story.heldBack = [.stage]
+    story.drop("a_v1.", 1...3, ".exr")
+    story.wait(.seconds(2))
+    let job = story.all[0]
+    story.tell(.watch(.file(place("a_v1.2.exr"), .found)))
+    story.heldBack = []
+    story.go(.stage)
+    #expect(story.last(job) == .held)
+    #expect(story.rechecks == [job])
+  }
+
+  @Test("a held job whose file a listing found changed arrives anew")
+  func heldAndRewritten() {
+    var story = Story(rules: file(rule("x/{name}")))
+    story.conflict = "something is there"
+    story.heldBack = [.stage]
+    story.rewritten = ["a_v1.2.exr"]
+    story.drop("a_v1.", 1...3, ".exr")
+    story.wait(.seconds(2))
+    story.tell(.watch(.file(place("a_v1.2.exr"), .found)))
+    story.heldBack = []
+    story.go(.stage)
+    #expect(story.last(story.all[0]) == .cancelled)
+  }
+
+  @Test("completeness that a rule did not ask for is looked at when the new rule does")
+  func wholeLater() {
+    let careless = "ready: { marker: go.done, whole: no }"
+    var story = Story(rules: file(rule("x/{name}", more: careless)))
+    story.cut = ["a_v1.2.exr"]
+    story.drop("a_v1.", 1...3, ".exr")
+    story.wait(.seconds(3))
+    #expect(story.blocked?.code == "marker")
+    story.use(rules: file(rule("x/{name}", more: "ready: { marker: go.done }")))
+    story.drop("go.done")
+    story.wait(.seconds(3))
+    #expect(story.blocked?.code == .incomplete)
+    #expect(story.jobs.isEmpty)
+  }
+
+  private let versions = rule(
+    "{shot}/v{version:03d}/{name}", name: "versions", more: "conflict: version-up")
+
+  /// A published set of three, one of whose frames has changed, up to the choice of its number.
+  private func changedSet(_ rules: String) -> Story {
+    var story = Story(rules: rules)
+    story.drop("a_v1.", 1...3, ".exr")
+    story.wait(.seconds(2))
+    for frame in ["a_v1.1.exr", "a_v1.3.exr"] { story.known[FileName(frame)] = .published("x") }
+    story.changed = true
+    story.heldBack = [.version]
+    story.drop("a_v1.2.exr")
+    story.wait(.seconds(2))
+    return story
+  }
+
+  @Test("rules that change while a version is chosen leave no key of the old ones behind")
+  func rulesWhileChoosing() {
+    let other = rule("y/{name}", name: "other", match: "other.{frame}.exr")
+    var story = changedSet(file(other, versions))
+    #expect(story.isPending(.version))
+    story.use(rules: file(rule("z/{name}", name: "last", match: "*.{frame}.exr")))
+    story.go(.version)
+    story.heldBack = [.stage]
+    story.wait(.seconds(5))
+    #expect(story.jobs.last?.rule == "last")
+    #expect(story.jobs.last?.plan.files.count == 1)
+  }
+
+  @Test(
+    "a sentinel that comes while a changed set's version is chosen holds it, and its removal frees it"
+  )
+  func sentinelWhileChoosing() {
+    var story = changedSet(file(versions))
+    story.drop("a_v1.cancel")
+    story.heldBack = []
+    story.go(.version)
+    story.wait(.seconds(5))
+    #expect(story.intake.arrivals.isEmpty)
+    #expect(story.jobs.isEmpty)
+    story.remove("a_v1.cancel")
+    story.wait(.seconds(5))
+    #expect(story.last(story.all.last!) == .done)
+  }
+
+  @Test("why an arrival does not go is said, and again when patience ends")
+  func told() {
+    var story = Story(rules: file(rule("x/{name}", more: "ready: { frames: 1-4, patience: 10m }")))
+    story.drop("a_v1.", 1...3, ".exr")
+    story.wait(.seconds(3))
+    story.wait(.seconds(600))
+    #expect(story.told.count == 2)
+    #expect(story.told.first?.contains("waits: waiting: frames 4") == true)
+    #expect(story.told.last?.contains("held: ") == true)
+  }
+
+  @Test("an unreadable frame is looked at again, though patience ended meanwhile")
+  func unreadableAndPatience() {
+    var story = Story(rules: file(rule("x/{name}", more: "ready: { frames: 1-4, patience: 5s }")))
+    story.drop("a_v1.", 1...3, ".exr")
+    story.wait(.seconds(2))
+    story.unreadable = ["a_v1.4.exr"]
+    story.drop("a_v1.4.exr")
+    story.wait(.seconds(2))
+    #expect(story.blocked?.code == .io)
+    story.wait(.seconds(3))
+    story.unreadable = []
+    story.wait(.seconds(20))
+    #expect(story.sizes.values.sorted() == [4])
+  }
+
   @Test("what a rule left is asked again")
   func left() {
     let leaving = """

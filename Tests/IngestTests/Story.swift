@@ -43,6 +43,11 @@ struct Story {
   var unreadable: Set<FileName> = []
   /// Files that are not whole by their format.
   var cut: Set<FileName> = []
+  /// Files that are others than their plans know.
+  var rewritten: Set<FileName> = []
+  private(set) var rechecks: [JobID] = []
+  /// What the log says of arrivals that do not go.
+  private(set) var told: [String] = []
   /// What manifests say, and which were asked.
   var proof = Proof.right
   private(set) var proved: [String] = []
@@ -135,6 +140,12 @@ struct Story {
   private mutating func perform(_ effect: Effect) {
     switch effect {
     case .stop, .stopProof: break
+    case .tell(let waiting, let reason, let isHeld):
+      told.append(
+        "\(waiting.source.pattern?.text ?? "") \(isHeld ? "held" : "waits"): \(reason.message)")
+    case .recheck(let id, let paths):
+      rechecks.append(id)
+      tell(.rechecked(id, paths.first { rewritten.contains($0.name!) }))
     case .note(let id, let text): notes[id, default: []].append(text)
     case .amend(let id, let reason): reasons[id] = reason
     case .rescan(let place): rescans.append(place)
@@ -160,7 +171,8 @@ struct Story {
         let look = Inspection.Look(
           kind: .file, snapshot: snapshot(name), writer: writers.contains(name) ? .present : .none,
           known: known[name] ?? .new,
-          lack: file.checksWhole && cut.contains(name) ? "it ends early" : nil)
+          lack: file.checksWhole && file.knownWhole != snapshot(name) && cut.contains(name)
+            ? "it ends early" : nil, isChecked: file.checksWhole)
         inspection.looks[file.path] = look
       }
       tell(.inspected(key, inspection))

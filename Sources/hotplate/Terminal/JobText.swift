@@ -42,7 +42,12 @@ func style(of state: JobState) -> TextTable.Style? {
 
 func reasonText(_ reason: ReasonView) -> String {
   var text = "\(shownText(reason.code.rawValue)): \(shownSentence(reason.message))"
-  if let path = reason.path, !text.contains(shown(path.bytes)) { text += ": " + shown(path.bytes) }
+  // A sentence that names the place, from the hot folder on, need not be told where that is.
+  if let path = reason.path, let name = path.bytes.split(separator: UInt8(ascii: "/")).last,
+    !text.contains(shown(Array(name)))
+  {
+    text += ": " + shown(path.bytes)
+  }
   if let by = reason.by { text += " (by \(shownText(by)))" }
   return text
 }
