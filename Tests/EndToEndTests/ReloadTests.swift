@@ -163,7 +163,7 @@ extension Promises {
       for round in 1...2 {
         try waitUntil("the report; \(daemon.errors)") {
           daemon.errors.contains("10-test.yaml:8:5: error: unknown key 'renubmer'")
-            && daemon.errors.contains("did you mean 'renumber'?")
+            && daemon.errors.contains("|     ^~~~~~~~ did you mean 'renumber'?")
             && daemon.errors.contains("the rule it held at")
         }
         let job = try tree.passThrough(daemon, shot: "sh\(round)")
