@@ -1,0 +1,105 @@
+import Ingest
+import Paths
+import ReadModel
+import Testing
+
+@testable import Watching
+
+private func together(ready: String = "{ quiet: 2s }") -> String {
+  """
+  hotplate: 1
+  defaults: { together: '/{package}/', ready: \(ready) }
+  rules:
+    - rule: frames
+      match: '{shot}_v{version}.{frame}.exr'
+      to: '{package}/{below}'
+  """
+}
+
+extension Story {
+  fileprivate mutating func find(_ head: String, _ frames: ClosedRange<Int>, _ tail: String) {
+    for frame in frames { tell(.watch(.file(place("\(head)\(frame)\(tail)"), .found))) }
+  }
+}
+
+private let root = Place(root: 0, path: .root)
+
+@Suite("deliveries while a hot folder is listed, and queues and rules move")
+struct ListingTests {
+  @Test("what comes to a delivery that found the queue full goes with it")
+  func parked() {
+    var limits = Intake.Limits()
+    limits.running = 1
+    limits.queued = 1
+    var story = Story(rules: together(), limits: limits)
+    story.heldBack = [.stage]
+    for package in ["p1", "p2", "p3"] {
+      story.drop("\(package)/a_v1.", 1...3, ".exr")
+      story.wait(.seconds(2))
+    }
+    #expect(story.jobs.count == 2)
+    story.drop("p3/late/a_v1.4.exr")
+    story.heldBack = []
+    story.go(.stage)
+    story.wait(.seconds(2))
+    #expect(story.sizes.values.sorted() == [3, 3, 4])
+  }
+
+  @Test("a delivery within another's directory is one of its own, and both go whole")
+  func nested() {
+    let rules = """
+      hotplate: 1
+      defaults: { ready: { quiet: 2s } }
+      rules:
+        - rule: frames
+          match: '{shot}_v{version}.{frame}.exr'
+          together: '/{vendor}/{package}/'
+          to: '{vendor}/{below}'
+        - rule: paper
+          match: '*.pdf'
+          together: '/{vendor}/'
+          to: 'paper/{below}'
+      """
+    var story = Story(rules: rules)
+    story.drop("acme/p1/a_v1.", 1...3, ".exr")
+    story.drop("acme/list.pdf", "acme/p1/notes.pdf")
+    story.wait(.seconds(1))
+    story.drop("acme/other.pdf")
+    story.wait(.seconds(1))
+    #expect(story.sizes.values.sorted() == [3])
+    story.wait(.seconds(1))
+    #expect(story.sizes.values.sorted() == [3, 3])
+    story.removeDirectory("acme/p1")
+    #expect(story.intake.arrivals.isEmpty)
+  }
+
+  @Test("a waiting delivery that was cancelled by hand comes back whole when one of it changes")
+  func revived() throws {
+    var story = Story(rules: together(ready: "{ quiet: 10s }"))
+    story.drop("p1/one/a_v1.", 1...3, ".exr")
+    story.drop("p1/two/b_v1.", 1...3, ".exr")
+    story.wait(.seconds(1))
+    story.cancel(try #require(story.arrival).job)
+    story.wait(.seconds(20))
+    #expect(story.all.map { story.last($0) } == [.cancelled])
+    story.drop("p1/two/b_v1.2.exr")
+    story.wait(.seconds(10))
+    #expect(story.sizes.values.sorted() == [6])
+  }
+
+  @Test("a member that leaves and comes back, with its directory, is waited for")
+  func backAgain() {
+    var story = Story(rules: together())
+    story.drop("p1/one/a_v1.", 1...3, ".exr")
+    story.drop("p1/two/b_v1.", 1...3, ".exr")
+    story.wait(.seconds(1))
+    story.move("p1/two", to: nil)
+    story.wait(.seconds(1))
+    #expect(story.all.isEmpty)
+    story.find("p1/two/b_v1.", 1...3, ".exr")
+    story.wait(.seconds(1))
+    #expect(story.all.isEmpty)
+    story.wait(.seconds(1))
+    #expect(story.sizes.values.sorted() == [6])
+  }
+}
