@@ -43,10 +43,10 @@ public struct Arrival: Sendable {
   public enum Phase: Sendable {
     /// Until `due`, when it is looked at again.
     case settling
-    /// A look is under way; `changes` as it was when that began.
-    case inspecting(changes: Int)
+    /// A look is under way; `change` as it was when that began, which its answer repeats.
+    case inspecting(asOf: Int)
     /// All is there; a manifest's digests are held against the files.
-    case proving(changes: Int)
+    case proving(asOf: Int)
     /// Ready, but the queue is full.
     case parked
     /// Nothing to do until a file comes, goes or changes, or the rules do.
@@ -72,9 +72,10 @@ public struct Arrival: Sendable {
   public internal(set) var phase = Phase.settling
   var lastChange: Duration
   var quiet: Duration
-  var changes = 0
+  /// The number of its last change.
+  var change = 0
   var isInDeadlines = false
-  /// `changes` as it was when its manifests were found to be right.
+  /// `change` as it was when its manifests were found to be right.
   var proven: Int?
 
   /// Whether what was published before counts as new: all of it goes again under another number.

@@ -6,10 +6,10 @@ import Watching
 /// What the reducer wants done. Effects of one job are carried out one after another, each when the one before has
 /// ended, except `stop`, which is done at once, and `abort`, whose row is written while the work winds down.
 public enum Effect: Sendable {
-  /// Look at these files: → `inspected`.
-  case inspect(Arrival.Key, [WantedLook])
-  /// Hold the files below the arrival's directory against these manifests: → `proven`.
-  case prove(Arrival.Key, manifests: [RelativePath], files: Set<RelativePath>)
+  /// Look at these files: → `inspected` with the same number.
+  case inspect(Arrival.Key, asOf: Int, [WantedLook])
+  /// Hold the files below the arrival's directory against these manifests: → `proven` with the same number.
+  case prove(Arrival.Key, asOf: Int, manifests: [RelativePath], files: Set<RelativePath>)
   /// Stop the proof of an arrival that has changed or is gone.
   case stopProof(Arrival.Key)
   /// Choose the number under which these go, once for all of them: → `versionChosen`.

@@ -12,8 +12,10 @@ let beforeCommit: Set<String> = ["waiting", "queued", "staging", "staged", "held
 extension Engine {
   func carryOut(_ effect: Effect) {
     switch effect {
-    case .inspect(let key, let wanted): looks.append((key, wanted))
-    case .prove(let key, let manifests, let files): prove(key, manifests, files)
+    case .inspect(let key, let change, let wanted):
+      looks.append(AskedLook(key: key, change: change, wanted: wanted))
+    case .prove(let key, let change, let manifests, let files):
+      prove(key, asOf: change, manifests, files)
     case .stopProof(let key): proofs.removeValue(forKey: key)?.raise()
     case .chooseVersion(let job, let question): chooseVersion(for: job, question)
     case .stop(let id): board.raise(id)

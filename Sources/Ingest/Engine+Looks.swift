@@ -3,17 +3,24 @@ import Foundation
 import Paths
 import Watching
 
+/// One look that was asked for, and as of which change of its arrival.
+struct AskedLook: Sendable {
+  let key: Arrival.Key
+  let change: Int
+  let wanted: [WantedLook]
+}
+
 extension Engine {
   /// Begins the looks that were asked for: each directory once, whatever number of arrivals asks about it.
   func startLooks() {
     let asked = looks
     looks = []
-    var inOne: [Place: [(key: Arrival.Key, wanted: [WantedLook])]] = [:]
-    for (key, wanted) in asked {
-      if key.isDelivery {
-        Task { await look(at: wanted, for: key) }
+    var inOne: [Place: [AskedLook]] = [:]
+    for look in asked {
+      if look.key.isDelivery {
+        Task { await answer(look) }
       } else {
-        inOne[key.directory, default: []].append((key, wanted))
+        inOne[look.key.directory, default: []].append(look)
       }
     }
     for (directory, asked) in inOne {
@@ -22,10 +29,10 @@ extension Engine {
           let wanted = Dictionary(
             asked.flatMap(\.wanted).map { ($0.path.name!, $0) }, uniquingKeysWith: { $1 })
           let found = try await inspector.look(at: wanted, in: directory)
-          for (key, wanted) in asked {
+          for look in asked {
             var inspection = Inspection()
-            inspection.add(found, only: Set(wanted.map { $0.path.name! }), below: .root)
-            inbox.post(.inspected(key, inspection))
+            inspection.add(found, only: Set(look.wanted.map { $0.path.name! }), below: .root)
+            inbox.post(.inspected(look.key, asOf: look.change, inspection))
           }
         } catch {
           fail(error)
@@ -51,13 +58,13 @@ extension Engine {
   }
 
   /// A delivery's files lie in many directories; one answer for all of them.
-  private func look(at wanted: [WantedLook], for key: Arrival.Key) async {
+  private func answer(_ look: AskedLook) async {
     var inspection = Inspection()
-    let byDirectory = Dictionary(grouping: wanted) { $0.path.parent }
+    let byDirectory = Dictionary(grouping: look.wanted) { $0.path.parent }
     for (directory, wanted) in byDirectory {
       let names = Dictionary(
         wanted.map { ($0.path.name!, $0) }, uniquingKeysWith: { $1 })
-      let place = Place(root: key.directory.root, path: key.path(directory))
+      let place = Place(root: look.key.directory.root, path: look.key.path(directory))
       do {
         let found = try await inspector.look(at: names, in: place)
         inspection.add(found, only: Set(names.keys), below: directory)
@@ -65,7 +72,7 @@ extension Engine {
         return fail(error)
       }
     }
-    inbox.post(.inspected(key, inspection))
+    inbox.post(.inspected(look.key, asOf: look.change, inspection))
   }
 }
 

@@ -8,7 +8,9 @@ import Watching
 
 extension Engine {
   /// Holds what manifests list against what lies there. It reads every listed file once; a change stops it.
-  func prove(_ key: Arrival.Key, _ manifests: [RelativePath], _ files: Set<RelativePath>) {
+  func prove(
+    _ key: Arrival.Key, asOf change: Int, _ manifests: [RelativePath], _ files: Set<RelativePath>
+  ) {
     proofs.removeValue(forKey: key)?.raise()
     let stop = StopFlag()
     proofs[key] = stop
@@ -17,7 +19,7 @@ extension Engine {
     let (threads, inbox) = (proofThreads, inbox)
     Task {
       let result = await threads.run { proof.proof(of: manifests) }
-      inbox.post(.proven(key, result))
+      inbox.post(.proven(key, asOf: change, result))
     }
   }
 }

@@ -77,7 +77,7 @@ public actor Engine {
   var syncs: Task<Void, Never>?
   var unsynced = 0
   /// Looks asked for by the events at hand: the journal is asked once for each directory.
-  var looks: [(key: Arrival.Key, wanted: [WantedLook])] = []
+  var looks: [AskedLook] = []
   /// Manifests that are held against files, and the way to stop that.
   var proofs: [Arrival.Key: StopFlag] = [:]
   /// Versions are chosen one after another: each choice counts for the next.

@@ -12,9 +12,9 @@ public enum Event: Sendable {
   case eventsLost
   /// Some deadline has come.
   case tick
-  case inspected(Arrival.Key, Inspection)
-  /// The manifests were held against the files: nil if all is there and right, else what is not, in words.
-  case proven(Arrival.Key, Proof)
+  case inspected(Arrival.Key, asOf: Int, Inspection)
+  /// The manifests were held against the files.
+  case proven(Arrival.Key, asOf: Int, Proof)
   case versionChosen(JobID, VersionChoice)
   /// The first source of a held job that is not as its plan knows it; nil if all are.
   case rechecked(JobID, RelativePath?)

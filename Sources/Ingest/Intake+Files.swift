@@ -194,7 +194,7 @@ extension Intake {
   private mutating func settleAgain(_ key: Arrival.Key, _ now: Moment) {
     guard var arrival = arrivals.removeValue(forKey: key) else { return }
     arrival.lastChange = now.uptime
-    arrival.changes += 1
+    arrival.change = nextChange()
     switch arrival.phase {
     case .inspecting, .proving: break
     case .settling, .parked, .blocked, .held: arrival.phase = .settling
@@ -215,7 +215,7 @@ extension Intake {
     if arrival.files[path] == nil { arrival.files[path] = Arrival.File() }
     arrival.quiet = max(arrival.quiet, seat.quiet ?? .zero)
     arrival.lastChange = now.uptime
-    arrival.changes += 1
+    arrival.change = nextChange()
     switch arrival.phase {
     case .inspecting, .proving: break
     case .settling, .parked, .blocked, .held: arrival.phase = .settling
@@ -235,7 +235,7 @@ extension Intake {
     else { return }
     if let path = key.relative(place) { arrival.files[path] = nil }
     arrival.lastChange = now.uptime
-    arrival.changes += 1
+    arrival.change = nextChange()
     if arrival.files.isEmpty { return forget(key) }
     switch arrival.phase {
     case .blocked, .held: if key.isTaken { arrival.phase = .settling }

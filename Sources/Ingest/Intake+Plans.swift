@@ -139,9 +139,11 @@ extension Intake {
     guard case .needsProof(let manifests) = verdict else {
       return block(key, verdict, now, &effects)
     }
-    arrivals[key]?.phase = .proving(changes: arrival.changes)
+    arrivals[key]?.phase = .proving(asOf: arrival.change)
     effects.append(
-      .prove(key, manifests: manifests, files: Set(arrival.files.keys.map { arrival.path($0) })))
+      .prove(
+        key, asOf: arrival.change, manifests: manifests,
+        files: Set(arrival.files.keys.map { arrival.path($0) })))
   }
 
   /// - Returns: with `.ready` the rule that takes it, nil if one leaves it.
@@ -239,6 +241,7 @@ extension Intake {
         key: key, job: job.id, firstSeen: draft.arrival.firstSeen, lastChange: now.uptime,
         quiet: draft.arrival.quiet)
     arrival.goesAgain = true
+    arrival.change = nextChange()
     arrival.lastChange = now.uptime
     arrival.phase = .settling
     for path in names(below: key.directory, recursively: key.isDelivery) {

@@ -9,12 +9,18 @@ import Watching
 extension Intake {
   /// What a look at an arrival's files found; it becomes jobs if they are all still, whole and wanted.
   mutating func inspected(
-    _ key: Arrival.Key, _ inspection: Inspection, _ now: Moment, _ effects: inout [Effect]
+    _ key: Arrival.Key, asOf change: Int, _ inspection: Inspection, _ now: Moment,
+    _ effects: inout [Effect]
   ) {
     unparked.remove(key)
-    guard var arrival = arrivals[key], case .inspecting(let changes) = arrival.phase else { return }
+    guard var arrival = arrivals[key], case .inspecting(change) = arrival.phase else { return }
     arrival.phase = .settling
-    var unsettled = arrival.changes != changes
+    // What it found is no more: one that was gone may be back, one that was published may be written again.
+    if arrival.change != change {
+      arrivals[key] = arrival
+      return schedule(key)
+    }
+    var unsettled = false
     var unreadable: Reason?
     var incomplete: Reason?
     for path in Array(arrival.files.keys) {
@@ -32,7 +38,7 @@ extension Intake {
         continue
       }
       guard let look = inspection.looks[path] else {
-        // It came after the look began.
+        // For the moment out of reach.
         unsettled = true
         continue
       }
@@ -52,8 +58,8 @@ extension Intake {
     }
     if arrival.files.isEmpty { return forget(key) }
     if unsettled {
-      // A change seen by its event has already moved the time; one seen only by the look moves it now.
-      if arrival.changes == changes { arrival.lastChange = now.uptime }
+      // A change that no event told of moves the time now.
+      arrival.lastChange = now.uptime
       arrivals[key] = arrival
       return schedule(key)
     }
@@ -80,15 +86,16 @@ extension Intake {
 
   /// What a manifest says of an arrival's files.
   mutating func proven(
-    _ key: Arrival.Key, _ proof: Proof, _ now: Moment, _ effects: inout [Effect]
+    _ key: Arrival.Key, asOf change: Int, _ proof: Proof, _ now: Moment,
+    _ effects: inout [Effect]
   ) {
-    guard var arrival = arrivals[key], case .proving(let changes) = arrival.phase else { return }
+    guard var arrival = arrivals[key], case .proving(change) = arrival.phase else { return }
     arrival.phase = .settling
-    guard arrival.changes == changes, proof != .stopped else {
+    guard arrival.change == change, proof != .stopped else {
       arrivals[key] = arrival
       return schedule(key)
     }
-    if proof == .right { arrival.proven = changes }
+    if proof == .right { arrival.proven = change }
     arrivals[key] = arrival
     guard case .wrong(let message) = proof else { return goOn(arrival, now, &effects) }
     block(

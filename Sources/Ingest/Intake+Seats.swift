@@ -108,7 +108,7 @@ extension Intake {
       arrival.quiet = max(arrival.quiet, seat.quiet ?? .zero)
       arrival.lastChange = max(arrival.lastChange, old.lastChange)
       // A look that is under way was for another question.
-      arrival.changes = max(arrival.changes, old.changes) + 1
+      arrival.change = nextChange()
       arrival.phase = seat.refusal.map { .blocked($0) } ?? .settling
       arrivals[seat.key] = arrival
       if seat.key.isDelivery { deliveries.insert(seat.key.directory) }

@@ -51,7 +51,7 @@ extension Intake {
           : .waits(Reason(.gaps, "waiting: \(what)", at: now.wall), patience: patience)
       }
     }
-    guard rule.ready.hasManifest, arrival.proven != arrival.changes else { return .ready }
+    guard rule.ready.hasManifest, arrival.proven != arrival.change else { return .ready }
     let manifests = manifests(of: assignment, arrival.key)
     if manifests.isEmpty {
       return .waits(

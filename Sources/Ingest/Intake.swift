@@ -99,6 +99,8 @@ public struct Intake: Sendable {
 
   var directories: [Place: Directory] = [:]
   public internal(set) var arrivals: [Arrival.Key: Arrival] = [:]
+  /// Numbers every change of any arrival: no answer is taken for that to another question.
+  private var changes = 0
   /// Jobs that have not ended, and held and failed ones whose sources still lie there.
   public internal(set) var jobs: [JobID: Job] = [:]
   var queue: [JobID] = []
@@ -189,8 +191,9 @@ public struct Intake: Sendable {
     case .eventsLost:
       for root in hotFolders.indices { effects.append(.rescan(Place(root: root, path: .root))) }
     case .tick: break
-    case .inspected(let key, let inspection): inspected(key, inspection, now, &effects)
-    case .proven(let key, let wrong): proven(key, wrong, now, &effects)
+    case .inspected(let key, let change, let inspection):
+      inspected(key, asOf: change, inspection, now, &effects)
+    case .proven(let key, let change, let proof): proven(key, asOf: change, proof, now, &effects)
     case .rechecked(let id, let changed): rechecked(id, changed, now, &effects)
     case .versionChosen(let id, let choice): versionChosen(id, choice, now, &effects)
     case .rulesChanged(let rules): rulesChanged(rules, now, &effects)
@@ -250,14 +253,20 @@ public struct Intake: Sendable {
 
   mutating func inspect(_ key: Arrival.Key, _ effects: inout [Effect]) {
     guard let arrival = arrivals[key] else { return }
-    arrivals[key]?.phase = .inspecting(changes: arrival.changes)
+    arrivals[key]?.phase = .inspecting(asOf: arrival.change)
     stopAwaiting(key)
     let wanted = arrival.files.map { path, file in
       WantedLook(
         path: path, checksWhole: checksWhole(arrival.path(path), of: key),
         knownWhole: file.isWhole ? file.snapshot : nil)
     }
-    effects.append(.inspect(key, wanted))
+    effects.append(.inspect(key, asOf: arrival.change, wanted))
+  }
+
+  /// The number of a change that happens now.
+  mutating func nextChange() -> Int {
+    changes += 1
+    return changes
   }
 
   /// How long nothing may change in a hot folder where a rule does not say.

@@ -41,6 +41,8 @@ struct Story {
   /// How staging ends instead of well, once.
   var stagingEnd: StagingEnd?
   var unreadable: Set<FileName> = []
+  /// Names at which a look finds nothing.
+  var missing: Set<FileName> = []
   /// Files that are not whole by their format.
   var cut: Set<FileName> = []
   /// Files that are others than their plans know.
@@ -51,6 +53,8 @@ struct Story {
   /// What manifests say, and which were asked.
   var proof = Proof.right
   private(set) var proved: [String] = []
+  /// How often a proof under way was stopped.
+  private(set) var stoppedProofs = 0
   /// The version that is chosen; nil for the source's own.
   var chosen: Int?
   /// Whether the next choice finds that published frames have changed.
@@ -139,7 +143,13 @@ struct Story {
 
   private mutating func perform(_ effect: Effect) {
     switch effect {
-    case .stop, .stopProof: break
+    case .stop: break
+    case .stopProof(let key):
+      if pending.contains(where: {
+        if case .prove(key, _, _, _) = $0.effect { true } else { false }
+      }) {
+        stoppedProofs += 1
+      }
     case .tell(let waiting, let reason, let isHeld):
       told.append(
         "\(waiting.source.pattern?.text ?? "") \(isHeld ? "held" : "waits"): \(reason.message)")
@@ -160,10 +170,14 @@ struct Story {
 
   private mutating func answer(_ effect: Effect) {
     switch effect {
-    case .inspect(let key, let wanted):
+    case .inspect(let key, let change, let wanted):
       var inspection = Inspection()
       for file in wanted {
         let name = file.path.name!
+        if missing.contains(name) {
+          inspection.gone.insert(file.path)
+          continue
+        }
         if unreadable.contains(name) {
           inspection.failures[file.path] = "Permission denied"
           continue
@@ -175,10 +189,10 @@ struct Story {
             ? "it ends early" : nil, isChecked: file.checksWhole)
         inspection.looks[file.path] = look
       }
-      tell(.inspected(key, inspection))
-    case .prove(let key, let manifests, _):
+      tell(.inspected(key, asOf: change, inspection))
+    case .prove(let key, let change, let manifests, _):
       proved += manifests.map(\.description)
-      tell(.proven(key, proof))
+      tell(.proven(key, asOf: change, proof))
     case .chooseVersion(let job, let question):
       asked.append(question)
       if changed {
