@@ -24,7 +24,8 @@ struct Fingerprint {
     }
     let present = looks.filter { wanted.contains(Self.hash($0.key, $0.value.snapshot)) }
     guard present.count == wanted.count else { return }
-    for name in present.keys { looks[name]?.known = .cancelled(job) }
+    // What was published after all needs no other answer.
+    for (name, look) in present where look.known == .new { looks[name]?.known = .cancelled(job) }
   }
 
   private static func hash(_ name: FileName, _ snapshot: Snapshot) -> UInt64 {

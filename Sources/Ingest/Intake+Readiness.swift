@@ -21,6 +21,8 @@ extension Intake {
       return schedule(key)
     }
     var unsettled = false
+    let isRevived =
+      key.isDelivery && inspection.looks.contains { isNewMember($1, key.path($0), of: key) }
     var unreadable: Reason?
     var incomplete: Reason?
     for path in Array(arrival.files.keys) {
@@ -42,7 +44,12 @@ extension Intake {
         unsettled = true
         continue
       }
-      if let settled = settle(
+      if case .cancelled(let job) = look.known, look.kind == .file, !isRevived {
+        // As in the run that cancelled it: a change of one brings all of them back.
+        cancelledKeys.insert(key)
+        answer(place, .cancelled(job))
+        arrival.files[path] = nil
+      } else if let settled = settle(
         look, arrival.files[path]?.snapshot, place, goesAgain: arrival.goesAgain)
       {
         unsettled = unsettled || !settled
@@ -123,6 +130,16 @@ extension Intake {
     }
   }
 
+  /// Whether a file that a rule takes, and does not leave, is in a state that nobody cancelled or published.
+  private func isNewMember(_ look: Inspection.Look, _ path: RelativePath, of key: Arrival.Key)
+    -> Bool
+  {
+    guard look.known == .new, look.kind == .file,
+      case .taken = rules.decide(path, hotFolder: hotFolders[key.directory.root].name)
+    else { return false }
+    return true
+  }
+
   /// - Returns: whether the file is still; nil if it is no candidate at all and has its answer.
   private mutating func settle(
     _ look: Inspection.Look, _ before: Snapshot?, _ place: Place, goesAgain: Bool
@@ -136,10 +153,8 @@ extension Intake {
     case .published(let job), .ownOutput(let job):
       answer(place, .done(job))
       return nil
-    case .cancelled(let job):
-      answer(place, .cancelled(job))
-      return nil
-    case .new: break
+    // With one of them changed, none stays cancelled.
+    case .new, .cancelled: break
     }
     switch look.writer {
     case .none: return true

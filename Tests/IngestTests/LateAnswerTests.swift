@@ -91,4 +91,50 @@ struct LateAnswerTests {
     story.wait(.seconds(2))
     #expect(story.sizes.values.sorted() == [3])
   }
+
+  @Test("what stands cancelled since an earlier run comes back whole when one of it changes")
+  func cancelledBefore() {
+    var story = Story(rules: rules("ready: { quiet: 2s }"))
+    for frame in ["a_v1.1.exr", "a_v1.2.exr", "a_v1.3.exr"] {
+      story.known[FileName(frame)] = .cancelled("before")
+    }
+    story.drop("a_v1.", 1...3, ".exr")
+    story.wait(.seconds(2))
+    #expect(story.intake.arrivals.isEmpty)
+    story.known = [:]
+    story.drop("a_v1.2.exr")
+    story.wait(.seconds(2))
+    #expect(story.sizes.values.sorted() == [3])
+  }
+
+  @Test("a delivery that was cancelled in an earlier run and changed in part since comes whole")
+  func partlyCancelledBefore() {
+    var story = Story(rules: together(ready: "{ quiet: 2s }"))
+    for frame in ["a_v1.1.exr", "a_v1.2.exr"] {
+      story.known[FileName(frame)] = .cancelled("before")
+    }
+    story.drop("p1/one/a_v1.", 1...2, ".exr")
+    story.drop("p1/two/b_v1.", 1...2, ".exr")
+    story.wait(.seconds(4))
+    #expect(story.sizes.values.sorted() == [4])
+  }
+
+  @Test(
+    "a delivery that was cancelled in an earlier run stays so, whatever a rule leaves beside it")
+  func cancelledBesideLeft() {
+    let leaving = """
+        - rule: marker
+          match: '*.done'
+          leave: the marker
+      """
+    var story = Story(rules: together(ready: "{ quiet: 2s }") + "\n" + leaving)
+    for frame in ["a_v1.1.exr", "a_v1.2.exr"] {
+      story.known[FileName(frame)] = .cancelled("before")
+    }
+    story.drop("p1/a_v1.", 1...2, ".exr")
+    story.drop("p1/p1.done")
+    story.wait(.seconds(4))
+    #expect(story.all.isEmpty)
+    #expect(story.intake.arrivals.isEmpty)
+  }
 }
