@@ -201,10 +201,7 @@ extension Intake {
     _ id: JobID, _ choice: VersionChoice, _ now: Moment, _ effects: inout [Effect]
   ) {
     guard let draft = drafts.removeValue(forKey: id), let old = jobs[id] else { return }
-    guard case .number(let number) = choice else {
-      return draft.generation == generation
-        ? takeAllAgain(draft, old, now, &effects) : askAgain(old, now, &effects)
-    }
+    guard case .number(let number) = choice else { return takeAllAgain(draft, old, now, &effects) }
     // It was possible with another number; with this one a name may be too long, at the worst.
     var new = (try? job(draft, version: number).0) ?? old
     new.pendingCancel = nil
@@ -214,27 +211,17 @@ extension Intake {
     if let reason = old.pendingCancel { cancel(id, reason, &effects) }
   }
 
-  /// The rules are others by now: its files are asked again, as if they had just been found.
-  private mutating func askAgain(_ job: Job, _ now: Moment, _ effects: inout [Effect]) {
-    jobs[job.id] = nil
-    unstarted.remove(job.id)
-    for file in job.plan.files {
-      let place = Place(root: job.hotFolder, path: file.source)
-      guard case .job(job.id)? = directories[place.parent]?.files[file.source.name!] else {
-        continue
-      }
-      answer(place, nil)
-      seen(place, .found, now, &effects)
-    }
-  }
-
   /// Gathers everything that went under a number whose frames have changed, to go under the next one as a whole.
   private mutating func takeAllAgain(
     _ draft: Draft, _ job: Job, _ now: Moment, _ effects: inout [Effect]
   ) {
     let key = draft.arrival.key
-    jobs[job.id] = nil
     unstarted.remove(job.id)
+    let first = Place(root: job.hotFolder, path: job.plan.files[0].source)
+    guard draft.generation == generation, seat(for: first, now).key == key,
+      job.pendingCancel.map({ $0.code == .user }) ?? true
+    else { return takeAnew(draft, job, now, &effects) }
+    jobs[job.id] = nil
     var arrival =
       arrivals[key]
       ?? Arrival(
@@ -260,17 +247,36 @@ extension Intake {
     arrivals[key] = arrival
     if key.isDelivery { deliveries.insert(key.directory) }
     schedule(key)
-    guard let reason = job.pendingCancel, let arrival = arrivals[key] else { return }
-    if reason.code == .user {
-      return remove(arrival, reason, answer: .cancelled(job.id), &effects)
+    if let reason = job.pendingCancel, let arrival = arrivals[key] {
+      remove(arrival, reason, answer: .cancelled(job.id), &effects)
     }
-    effects.append(.recordCancelled(waitingJob(arrival), reason))
-    forget(key)
-    for file in arrival.files.keys {
-      let place = Place(root: job.hotFolder, path: arrival.path(file))
-      answer(place, nil)
-      seen(place, .found, now, &effects)
+  }
+
+  /// Under other rules, or when something but a person stops it, its files find their places as if they had just come.
+  private mutating func takeAnew(
+    _ draft: Draft, _ job: Job, _ now: Moment, _ effects: inout [Effect]
+  ) {
+    if let reason = job.pendingCancel {
+      effects.append(.recordCancelled(waitingJob(draft, job), reason))
     }
+    release(job.id, now, &effects)
+    guard let reason = job.pendingCancel, reason.code == .user else { return }
+    for file in job.plan.files {
+      let place = Place(root: job.hotFolder, path: file.source)
+      if case .waiting(let key)? = directories[place.parent]?.files[file.source.name!],
+        let arrival = arrivals[key]
+      {
+        remove(arrival, reason, answer: .cancelled(arrival.job), &effects)
+      }
+    }
+  }
+
+  private func waitingJob(_ draft: Draft, _ job: Job) -> WaitingJob {
+    WaitingJob(
+      id: job.id, hotFolder: job.hotFolder, rule: job.rules.first?.name,
+      source: label(draft.arrival), directory: draft.arrival.key.directory,
+      head: draft.arrival.key.head, files: job.plan.files.map(\.source),
+      firstSeen: draft.arrival.firstSeen)
   }
 }
 

@@ -137,4 +137,50 @@ struct LateAnswerTests {
     #expect(story.all.isEmpty)
     #expect(story.intake.arrivals.isEmpty)
   }
+
+  @Test(
+    "a sentinel that comes while the next version is looked for holds, and frees all once it goes")
+  func sentinelWhileChoosing() {
+    var story = Story(rules: rules("conflict: version-up"))
+    story.drop("a_v1.", 1...3, ".exr")
+    story.wait(.seconds(2))
+    story.changed = true
+    story.heldBack = [.version]
+    story.drop("a_v1.2.exr")
+    story.wait(.seconds(2))
+    story.drop(".cancel")
+    story.heldBack = []
+    story.go(.version)
+    story.wait(.seconds(2))
+    #expect(story.all.map { story.last($0) } == [.done, .cancelled])
+    story.remove(".cancel")
+    story.wait(.seconds(4))
+    #expect(story.intake.arrivals.isEmpty)
+    #expect(story.all.last.flatMap { story.last($0) } == .done)
+  }
+
+  @Test(
+    "rules that change while the next version is looked for take the frames as the new ones say")
+  func rulesWhileChoosing() {
+    let more = """
+
+        - rule: last
+          match: '{shot}_w{version}.{frame}.exr'
+          conflict: version-up
+          to: '{shot}/v{version:03d}/{name}'
+      """
+    var story = Story(rules: rules(more))
+    story.drop("a_w1.", 1...3, ".exr")
+    story.wait(.seconds(2))
+    story.changed = true
+    story.heldBack = [.version]
+    story.drop("a_w1.2.exr")
+    story.wait(.seconds(2))
+    story.use(rules: rules("conflict: version-up", match: "{shot}_w{version}.{frame}.exr"))
+    story.heldBack = []
+    story.go(.version)
+    story.wait(.seconds(4))
+    #expect(story.intake.arrivals.isEmpty)
+    #expect(story.all.last.flatMap { story.last($0) } == .done)
+  }
 }
