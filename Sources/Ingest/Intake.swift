@@ -213,6 +213,10 @@ public struct Intake: Sendable {
       guard var arrival = arrivals[deadline.key] else { continue }
       arrival.isInDeadlines = false
       arrivals[deadline.key] = arrival
+      if case .proving(let change) = arrival.phase, change != arrival.change {
+        // Nobody waits for the digests of what has changed since.
+        effects.append(.stopProof(deadline.key))
+      }
       guard case .settling = arrival.phase else { continue }
       if arrival.due > now.uptime {
         schedule(deadline.key)
