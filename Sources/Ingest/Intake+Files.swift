@@ -66,13 +66,21 @@ extension Intake {
       }) {
         gone(file, movedTo: nil, now, &effects)
       }
-      if place.path.isRoot { lookedAt.insert(place.root) }
+      if place.path.isRoot {
+        lookedAt.insert(place.root)
+        for (key, arrival) in arrivals where key.directory.root == place.root {
+          if case .settling = arrival.phase { schedule(key) }
+        }
+      }
     case .unreadable(let place, let error):
+      untold[place] = nil
       troubles[place] = "cannot be read: \(error.errno.message)"
     case .duplicate(let place, let other):
       troubles[place] =
         "is the same directory as \(shown(absolute(other))), which is watched already"
-    case .unmounted(let place): troubles[place] = "its file system was unmounted"
+    case .unmounted(let place):
+      untold[place] = nil
+      troubles[place] = "its file system was unmounted"
     }
   }
 
@@ -300,6 +308,7 @@ extension Intake {
     for job in jobs.values
     where job.hotFolder == place.root
       && job.plan.files.contains(where: { $0.source.isAtOrBelow(place.path) })
+      untold[place] = nil
     {
       cancel(job.id, reason, &effects)
     }

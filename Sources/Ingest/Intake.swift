@@ -173,7 +173,8 @@ public struct Intake: Sendable {
 
   /// Whether nothing is under way or will be without a new event: what `ingest` waits for.
   public var isAtRest: Bool {
-    lookedAt.count == hotFolders.count && deadlines.isEmpty && queue.isEmpty && running.isEmpty
+    !hotFolders.indices.contains(where: isBeingListed) && deadlines.isEmpty && queue.isEmpty
+      && running.isEmpty
       && parked.isEmpty
       && !arrivals.values.contains {
         switch $0.phase {
@@ -220,7 +221,7 @@ public struct Intake: Sendable {
       guard case .settling = arrival.phase else { continue }
       if arrival.due > now.uptime {
         schedule(deadline.key)
-      } else {
+      } else if !isBeingListed(deadline.key.directory.root) {
         inspect(deadline.key, &effects)
       }
     }
@@ -245,6 +246,11 @@ public struct Intake: Sendable {
       pollAt[root] = now.uptime + limits.poll
       effects.append(.rescan(Place(root: root, path: .root)))
     }
+  }
+
+  /// Whether a listing of all of a hot folder is under way: it may bring more of what waits. Its end looks again.
+  func isBeingListed(_ root: Int) -> Bool {
+    !lookedAt.contains(root) || untold[Place(root: root, path: .root)] != nil
   }
 
   /// One entry an arrival: a change only moves its due time, and the entry is put back when it comes up early.

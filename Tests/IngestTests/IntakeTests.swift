@@ -102,9 +102,18 @@ private let rules = """
     var story = Story(rules: rules, walked: false)
     story.drop("sh010_beauty.1.exr")
     story.wait(.seconds(2))
-    #expect(story.jobs.map(\.state) == [.queued])
+    #expect(story.all.isEmpty)
     story.tell(.watch(.walked(Place(root: 0, path: .root))))
-    #expect(story.last(story.all[0]) == .done)
+    #expect(story.all.map { story.last($0) } == [.done])
+
+    story.heldBack = [.stage]
+    story.drop("sh020_beauty.1.exr")
+    story.wait(.seconds(2))
+    var next = Story(rules: rules, walked: false)
+    for job in story.jobs { next.tell(.recovered(job)) }
+    #expect(next.jobs.map(\.state) == [.queued])
+    next.tell(.watch(.walked(Place(root: 0, path: .root))))
+    #expect(next.all.map { next.last($0) } == [.done])
   }
 
   @Test func `a full queue keeps arrivals waiting and forgets none`() {

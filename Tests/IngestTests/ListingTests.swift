@@ -26,6 +26,31 @@ private let root = Place(root: 0, path: .root)
 
 @Suite("deliveries while a hot folder is listed, and queues and rules move")
 struct ListingTests {
+  @Test("a delivery of which the first listing has seen a part waits until all is listed")
+  func firstListing() {
+    var story = Story(rules: together(), walked: false)
+    story.find("p1/one/a_v1.", 1...3, ".exr")
+    story.wait(.seconds(5))
+    story.find("p1/two/a_v1.", 1...3, ".exr")
+    story.tell(.watch(.walked(root)))
+    story.wait(.seconds(2))
+    #expect(story.sizes.values.sorted() == [6])
+  }
+
+  @Test("after lost events a delivery waits until all is listed again")
+  func overflow() {
+    var story = Story(rules: together())
+    story.drop("p1/one/a_v1.", 1...3, ".exr")
+    story.wait(.seconds(1))
+    story.tell(.watch(.rescanning(root, because: .overflow)))
+    story.find("p1/one/a_v1.", 1...3, ".exr")
+    story.wait(.seconds(5))
+    story.find("p1/two/a_v1.", 1...3, ".exr")
+    story.tell(.watch(.walked(root)))
+    story.wait(.seconds(2))
+    #expect(story.sizes.values.sorted() == [6])
+  }
+
   @Test("what comes to a delivery that found the queue full goes with it")
   func parked() {
     var limits = Intake.Limits()
