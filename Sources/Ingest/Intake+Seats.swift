@@ -71,6 +71,7 @@ extension Intake {
     unparked = []
     deadlines = Heap()
     for arrival in waiting { askAgain(arrival, now) }
+    let ages = arrivals.mapValues(\.lastChange)
     cancelledKeys = []
     for (directory, contents) in directories {
       for (name, answer) in contents.files {
@@ -82,6 +83,8 @@ extension Intake {
         }
       }
     }
+    // Files that a rule left lay there before: they make no delivery younger.
+    for (key, age) in ages { arrivals[key]?.lastChange = age }
     for job in jobs.values where job.state == .held && !job.isBeingSetAside {
       tryAgain(job, now, &effects)
     }

@@ -70,6 +70,17 @@ struct ListingTests {
     #expect(story.sizes.values.sorted() == [3, 3, 4])
   }
 
+  @Test("new rules leave a delivery the age it has, also with a manifest in it")
+  func age() {
+    var story = Story(rules: together(ready: "{ quiet: 10s, manifest: '*.md5' }"))
+    story.drop("p1/a_v1.", 1...3, ".exr")
+    story.drop("p1/all.md5")
+    story.wait(.seconds(8))
+    story.use(rules: together(ready: "{ quiet: 9s, manifest: '*.md5' }"))
+    story.wait(.seconds(1))
+    #expect(story.sizes.values.sorted() == [3])
+  }
+
   @Test("a delivery within another's directory is one of its own, and both go whole")
   func nested() {
     let rules = """
