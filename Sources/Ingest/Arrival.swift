@@ -89,6 +89,14 @@ public struct Arrival: Sendable {
     return false
   }
 
+  /// Whether nothing looks at it before something changes.
+  var isAtRest: Bool {
+    switch phase {
+    case .blocked, .held: true
+    case .settling, .inspecting, .proving, .parked: false
+    }
+  }
+
   var due: Duration { lastChange + quiet }
 
   var byteCount: Int { files.values.reduce(0) { $0 + ($1.snapshot?.size ?? 0) } }

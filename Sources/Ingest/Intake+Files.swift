@@ -125,7 +125,10 @@ extension Intake {
     if case .job(let id)? = directories[directory]?.files[name] {
       return touched(id, place, change, now, &effects)
     }
-    stirred(place, now)
+    // A listing from time to time tells again what was there before.
+    let isKnown =
+      change == .found && limited[place.root] != nil && directories[directory]?.files[name] != nil
+    if !isKnown { stirred(place, now) }
     if isInFlight(name) {
       leaveArrival(place, now)
       return answer(place, .inFlight)
@@ -137,11 +140,13 @@ extension Intake {
       leaveArrival(place, now)
       return answer(place, .onHold(sentinel: sentinel))
     }
-    if case .waiting(let old)? = directories[directory]?.files[name], old != key {
-      leaveArrival(place, now)
+    if case .waiting(let old)? = directories[directory]?.files[name] {
+      // Where it is blocked, an event that nobody told may have mended it.
+      if old == key, isKnown, arrivals[key]?.isAtRest != true { return }
+      if old != key { leaveArrival(place, now) }
     }
     if seat.isCompanion { return answer(place, .companion) }
-    join(seat, place, now)
+    join(seat, place, now, isKnown: isKnown)
   }
 
   /// The content of what a person cancelled changed: the whole of it is eligible again.
@@ -211,7 +216,8 @@ extension Intake {
     schedule(key)
   }
 
-  private mutating func join(_ seat: Seat, _ place: Place, _ now: Moment) {
+  /// - Parameter isKnown: whether it lay there before and makes nothing younger.
+  private mutating func join(_ seat: Seat, _ place: Place, _ now: Moment, isKnown: Bool) {
     let key = seat.key
     guard let path = key.relative(place) else { preconditionFailure("a seat elsewhere") }
     // Taken out while it is changed: a second reference would copy all its files for each new one.
@@ -222,7 +228,7 @@ extension Intake {
         quiet: seat.quiet ?? .zero)
     if arrival.files[path] == nil { arrival.files[path] = Arrival.File() }
     arrival.quiet = max(arrival.quiet, seat.quiet ?? .zero)
-    arrival.lastChange = now.uptime
+    if !isKnown { arrival.lastChange = now.uptime }
     arrival.change = nextChange()
     switch arrival.phase {
     case .inspecting, .proving: break
@@ -302,13 +308,13 @@ extension Intake {
       $0.key.root != place.root || !$0.key.path.isAtOrBelow(place.path)
     }
     if place.path.isRoot {
+      untold[place] = nil
       troubles[place] = "is gone; bring it back and start Hotplate again"
     }
     // Frames removed one by one just before it already cancelled with a lesser reason.
     for job in jobs.values
     where job.hotFolder == place.root
       && job.plan.files.contains(where: { $0.source.isAtOrBelow(place.path) })
-      untold[place] = nil
     {
       cancel(job.id, reason, &effects)
     }

@@ -51,6 +51,48 @@ struct ListingTests {
     #expect(story.sizes.values.sorted() == [6])
   }
 
+  @Test(
+    "listings from time to time that find what was there before do not start the quiet time anew",
+    arguments: ["{ quiet: 45s }", "{}"])
+  func polled(ready: String) {
+    var story = Story(rules: together(ready: ready))
+    let limit = KernelLimit(name: "fs.inotify.max_user_watches", value: 10, used: 10)
+    func list(_ story: inout Story) {
+      story.tell(.watch(.rescanning(root, because: .watchLimit(limit))))
+      story.find("p1/a_v1.", 1...3, ".exr")
+      story.tell(.watch(.walked(root)))
+    }
+    list(&story)
+    for _ in 1...40 where story.all.isEmpty {
+      let known = story.rescans.count
+      // The listing is as fast as the look.
+      story.heldBack = [.inspect]
+      story.wait(.seconds(3))
+      if story.rescans.count > known { list(&story) }
+      story.heldBack = []
+      while story.isPending(.inspect) { story.go(.inspect) }
+    }
+    #expect(story.sizes.values.sorted() == [3])
+  }
+
+  @Test("what is mended where nobody tells of it is seen by the next listing")
+  func mendedUnwatched() {
+    var story = Story(rules: together())
+    let limit = KernelLimit(name: "fs.inotify.max_user_watches", value: 10, used: 10)
+    story.tell(.watch(.rescanning(root, because: .watchLimit(limit))))
+    story.cut = ["a_v1.2.exr"]
+    story.find("p1/a_v1.", 1...3, ".exr")
+    story.tell(.watch(.walked(root)))
+    story.wait(.seconds(5))
+    #expect(story.blocked?.code == .incomplete)
+    story.cut = []
+    story.tell(.watch(.rescanning(root, because: .asked)))
+    story.find("p1/a_v1.", 1...3, ".exr")
+    story.tell(.watch(.walked(root)))
+    story.wait(.seconds(2))
+    #expect(story.sizes.values.sorted() == [3])
+  }
+
   @Test("what comes to a delivery that found the queue full goes with it")
   func parked() {
     var limits = Intake.Limits()
