@@ -126,7 +126,7 @@ extension FileReader {
     }
     if !use.rest.isEmpty {
       throw PatternError(
-        use.restOffset, use.rest.count, code: "filter", "formats and filters belong into 'to'",
+        use.restOffset, use.rest.count, code: "filter", "formats and filters belong in 'to'",
         hint: "{\(use.name)}")
     }
     if purpose == .directory, use.name == Token.frameName || use.name == Token.udimName {

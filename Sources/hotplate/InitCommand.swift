@@ -45,7 +45,9 @@ struct InitCommand: ParsableCommand {
           "  hotplate check rules                           # the examples in the rules",
           "  hotplate explain 'sh010_v1.[1-10].exr'         # where a sequence would go, and why",
           "  hotplate watch --config hotplate.yaml          # the daemon, until Ctrl-C",
-          "Then copy frames into drop/ and look into projects/.",
+          "Then copy frames into drop/, look into projects/, and from another terminal",
+          "  hotplate jobs --config hotplate.yaml           # what runs and what ran",
+          "  hotplate arrivals --config hotplate.yaml       # what has no job, and why",
         ])
   }
 

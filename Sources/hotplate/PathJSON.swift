@@ -21,6 +21,7 @@ extension PathReport: Encodable {
     try container.encode(explanation.held ?? parts.lazy.compactMap(\.held).first, forKey: "held")
     try container.encode(explanation.tried.map(Tried.init), forKey: "tried")
     try container.encode(parts, forKey: "sequences")
+    try container.encode(notices, forKey: "notices")
   }
 
   private struct Tried: Encodable {

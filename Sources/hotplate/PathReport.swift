@@ -12,6 +12,8 @@ struct PathReport {
   let explanation: Explanation
   /// Each sequence or single file that the rules make of it: one, unless they disagree with the brackets.
   let parts: [Part]
+  /// Why it is not taken, or not yet, whatever the rules say.
+  let notices: [String]
 
   struct Part {
     let source: RelativePath
@@ -52,6 +54,7 @@ struct PathReport {
     parts = assignments.filter { !wanted.isDisjoint(with: $0.files) }.map {
       Part($0, isCounted: isCounted, in: folder, by: rules, to: roots)
     }
+    notices = hotplate.notices(on: files[0], of: parts.first?.pattern, in: folder, by: rules)
   }
 }
 

@@ -6,7 +6,8 @@ import Sequences
 
 extension PathReport {
   func lines(_ ink: Ink) -> [String] {
-    var lines = [ink.strong("\(asked)"), ""]
+    var lines = [ink.strong("\(asked)")]
+    lines += notices.map { "  " + ink.warning($0) } + [""]
     let width = explanation.tried.map { displayWidth(shownText($0.rule)) }.max() ?? 0
     for tried in explanation.tried {
       let name = shownText(tried.rule)

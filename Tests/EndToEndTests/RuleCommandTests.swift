@@ -29,6 +29,31 @@ extension Promises {
     }
   }
 
+  @Test(
+    "explain says why a name that its rule wants is not taken: in flight, cut off, a symlink, under a sentinel"
+  )
+  func explainWhyNot() async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      func told(_ path: String) throws -> String {
+        try run("explain", "--in", tree.drop, path, "--rules", tree.rules).out
+      }
+      #expect(try told("a/sh010_v1.1.exr.part").contains("still being written"))
+      #expect(try told("a/.cancel").contains("a sentinel"))
+      try tree.shell("mkdir", "\(tree.drop)/a", "\(tree.drop)/b")
+      try FrameFactory.write(
+        [UInt8](repeating: 0, count: 100), to: Array("\(tree.drop)/a/sh010_v1.1.exr".utf8))
+      #expect(try told("a/sh010_v1.1.exr").contains("it is not whole: it starts with zeros"))
+      try tree.shell("ln", "-s", "nowhere", "\(tree.drop)/a/sh010_v1.2.exr")
+      #expect(try told("a/sh010_v1.2.exr").contains("a symlink is never taken"))
+      #expect(!(try told("b/sh010_v1.1.exr").contains("stands")))
+      try tree.touch("b/sh010_v1.cancel")
+      #expect(try told("b/sh010_v1.1.exr").contains("b/sh010_v1.cancel stands"))
+      try tree.touch(".cancel")
+      #expect(try told("a/sh010_v1.1.exr").contains(".cancel stands"))
+    }
+  }
+
   @Test("plan and explain show hostile names escaped, and JSON has their exact bytes")
   func hostileNamesExplained() async throws {
     try await inTemporaryFolder { folder in

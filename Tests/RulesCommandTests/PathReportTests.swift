@@ -109,7 +109,8 @@ struct PathReportTests {
       let object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
       #expect(
         Set(object.keys) == [
-          "path", "rule", "tokens", "destination", "root", "left", "held", "tried", "sequences",
+          "path", "rule", "tokens", "destination", "root", "left", "held", "notices", "tried",
+          "sequences",
         ])
       #expect(object["destination"] as? String == "acme/v001/sh.1001.exr")
       let part = try #require((object["sequences"] as? [[String: Any]])?.first)
