@@ -110,6 +110,7 @@ final class ReceiptWriter: Sendable {
   private struct State {
     var last: Task<Void, any Error>?
     var written: [Receipt] = []
+    var bytes = 0
   }
   private let state = Mutex(State())
 
@@ -122,10 +123,10 @@ final class ReceiptWriter: Sendable {
     let (journal, id) = (journal, id)
     state.withLock { state in
       state.written += receipts
+      state.bytes += receipts.reduce(0) { $0 + $1.bytes }
       // A job that is interrupted shows how far it came.
       let progress = JobProgress(
-        stagedFrames: state.written.count, doneBytes: state.written.reduce(0) { $0 + $1.bytes },
-        publishedFrames: 0)
+        stagedFrames: state.written.count, doneBytes: state.bytes, publishedFrames: 0)
       let previous = state.last
       state.last = Task {
         try await previous?.value

@@ -31,17 +31,15 @@ extension Engine {
     case .abort(let id, let reason, let commitUnderWay):
       if let job = intake.jobs[id] { abort(job, reason, commitUnderWay: commitUnderWay) }
     case .recheck(let id, let paths):
-      withJob(id) { job in
-        self.inbox.post(.rechecked(id, await self.inspector.changedSource(paths, of: job)))
-      }
+      withJob(id) { await self.recheck($0, paths) }
     case .tell(let waiting, let reason, let isHeld): tell(waiting, reason, isHeld)
     case .setAside(let id, let state, let reason):
       withJob(id) { try await self.setAside($0, state, reason) }
     case .requeue(let id, let over, let reason):
       chain(id) {
         _ = try await self.journal.transition(
-          id, from: ["staging"], to: "queued", reason: reason.data, note: reason.message, at: Date()
-        )
+          id, from: ["staging", "staged"], to: "queued", reason: reason.data,
+          note: reason.message, at: Date())
         try await self.journal.setOver(over.rawValue, of: id)
       }
     case .amend(let id, let reason):
@@ -59,6 +57,15 @@ extension Engine {
   private func withJob(_ id: JobID, _ work: @escaping @Sendable (Job) async throws -> Void) {
     guard let job = intake.jobs[id] else { return }
     chain(id) { try await work(job) }
+  }
+
+  private func recheck(_ job: Job, _ paths: Set<RelativePath>) async {
+    do throws(SystemError) {
+      inbox.post(.rechecked(job.id, try await inspector.changedSource(paths, of: job)))
+    } catch {
+      // It stays held as it is; what changed meanwhile is found when its turn comes.
+      log.warning("cannot be looked at: \(error)", metadata: metadata(job))
+    }
   }
 
   private func enqueue(_ job: Job) async throws {

@@ -10,9 +10,13 @@ extension Engine {
       if let place = try await inspector.sentinel(over: job) {
         return inbox.post(.commitRefused(job.id, .sentinel(place)))
       }
-      if let changed = await inspector.changedSource(recheck, of: job) {
+      if let changed = try await inspector.changedSource(recheck, of: job) {
         return inbox.post(.commitRefused(job.id, .sourceChanged(changed)))
       }
+    } catch {
+      return inbox.post(.commitRefused(job.id, .offline("\(error)")))
+    }
+    do {
       try await transfer.confirm(job.plan, receipts[job.id] ?? [])
     } catch {
       return inbox.post(.commitRefused(job.id, .destination("\(error)")))

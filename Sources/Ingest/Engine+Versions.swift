@@ -16,6 +16,10 @@ extension Engine {
       do {
         let choice = try await version(for: job, question)
         inbox.post(.versionChosen(job.id, choice))
+      } catch let error as SystemError {
+        inbox.post(.versionChosen(job.id, .unknown("\(error)")))
+      } catch let error as TransferError {
+        inbox.post(.versionChosen(job.id, .unknown("\(error)")))
       } catch {
         fail(error)
       }
@@ -51,7 +55,7 @@ extension Engine {
   }
 
   private func next(after slot: VersionKey.Slot) async throws -> Int {
-    let there = await inspector.highestVersion(at: slot)
+    let there = try await inspector.highestVersion(at: slot)
     // Given to a delivery that is not published yet.
     let given = try await journal.number(for: slot.text) ?? 0
     return max(there, given) + 1
@@ -69,25 +73,19 @@ extension Engine {
       let own = Set(files.map { $0.source.name! })
       if own.contains(where: { known[$0] != nil }) { hasChanged = true }
       let others = known.keys.filter { !own.contains($0) && $0.bytes.starts(with: member.head) }
-      let there = await inspector.names(in: Place(root: job.hotFolder, path: directory))
+      let there = try await inspector.names(in: Place(root: job.hotFolder, path: directory))
       if !others.allSatisfy(there.contains) { return false }
     }
     return hasChanged
   }
 
-  /// Whether something else stands where the job would go under its own number. What cannot be looked at counts as free:
-  /// staging meets it, and says what it is.
-  private func isTaken(_ job: Job) async throws -> Bool {
-    do throws(TransferError) {
-      if try await inspector.occupant(of: job) != nil {
-        return try await !isAllThere(job, StopFlag())
-      }
-      return try await transfer.survey(job.plan).values.contains {
-        if case .taken = $0 { true } else { false }
-      }
-    } catch {
-      log.warning("the destination could not be looked at: \(error)", metadata: metadata(job))
-      return false
+  /// Whether something else stands where the job would go under its own number.
+  private func isTaken(_ job: Job) async throws(TransferError) -> Bool {
+    if try await inspector.occupant(of: job) != nil {
+      return try await !isAllThere(job, StopFlag())
+    }
+    return try await transfer.survey(job.plan).values.contains {
+      if case .taken = $0 { true } else { false }
     }
   }
 
@@ -145,34 +143,35 @@ extension Journal {
 }
 
 extension Inspector {
-  /// What lies in a directory; nothing if it cannot be looked into.
-  func names(in place: Place) async -> Set<FileName> {
-    let root = hotFolders[place.root].path
-    return await threads.run {
-      guard
-        let directory = try? Descriptor.directory(at: root).openDirectory(place.path),
-        let entries = try? directory.entries()
-      else { return [] }
-      return Set(entries.map(\.name))
-    }
+  /// What lies in a directory; nothing if it is not there.
+  func names(in place: Place) async throws(SystemError) -> Set<FileName> {
+    try await names(in: place.path, beneath: hotFolders[place.root].path)
   }
 
   /// The highest number that a directory of this name has; 0 without one.
-  func highestVersion(at slot: VersionKey.Slot) async -> Int {
-    await threads.run {
-      guard
-        let directory = try? Descriptor.directory(at: slot.root).openDirectory(slot.parent),
-        let entries = try? directory.entries()
-      else { return 0 }
-      return entries.lazy.compactMap { entry -> Int? in
-        let name = entry.name.bytes
-        guard name.count > slot.head.count + slot.tail.count, name.starts(with: slot.head),
-          name.ends(with: slot.tail)
-        else { return nil }
-        return Int(
-          String(decoding: name.dropFirst(slot.head.count).dropLast(slot.tail.count), as: UTF8.self)
-        )
-      }.max() ?? 0
+  func highestVersion(at slot: VersionKey.Slot) async throws(SystemError) -> Int {
+    try await names(in: slot.parent, beneath: slot.root).lazy.compactMap { name -> Int? in
+      let name = name.bytes
+      guard name.count > slot.head.count + slot.tail.count, name.starts(with: slot.head),
+        name.ends(with: slot.tail)
+      else { return nil }
+      return Int(
+        String(decoding: name.dropFirst(slot.head.count).dropLast(slot.tail.count), as: UTF8.self))
+    }.max() ?? 0
+  }
+
+  private func names(in path: RelativePath, beneath root: String) async throws(SystemError)
+    -> Set<FileName>
+  {
+    let result: Result<Set<FileName>, SystemError> = await threads.run {
+      do throws(SystemError) {
+        let root = try Descriptor.directory(at: root)
+        return .success(Set(try root.openDirectory(path).entries().map(\.name)))
+      } catch {
+        return error.errno == .notFound || error.errno == .notADirectory
+          ? .success([]) : .failure(error)
+      }
     }
+    return try result.get()
   }
 }

@@ -114,6 +114,8 @@ public enum VersionChoice: Hashable, Sendable {
   case number(Int)
   /// What was published under the chosen number has changed: all of it goes again, under the next one.
   case nextOfAll
+  /// What decides cannot be looked at now, and why: a guess might mix two versions.
+  case unknown(String)
 }
 
 public enum StagingEnd: Sendable {
@@ -133,6 +135,8 @@ public enum CommitRefusal: Sendable {
   case sourceChanged(RelativePath)
   /// A cancel's row was first.
   case cancelled
+  /// The hot folder cannot be looked into: nobody removed or changed anything.
+  case offline(String)
   case destination(String)
 }
 

@@ -201,7 +201,7 @@ struct Inspector: Sendable {
 
   /// Why a copy need not be begun, where the destination has less room than it takes.
   func shortage(for job: Job) async -> String? {
-    guard job.plan.action == .copy else { return nil }
+    guard job.plan.actions == [.copy] else { return nil }
     return await threads.run {
       // What cannot be asked is found out by staging.
       guard let root = try? Descriptor.directory(at: job.plan.destinationRoot) else { return nil }
@@ -212,20 +212,40 @@ struct Inspector: Sendable {
   }
 
   /// The first of these sources that is not as the plan knows it.
-  func changedSource(_ paths: Set<RelativePath>, of job: Job) async -> RelativePath? {
+  ///
+  /// - Throws: where they cannot be looked at: then nobody may say that they changed.
+  func changedSource(_ paths: Set<RelativePath>, of job: Job) async throws(SystemError)
+    -> RelativePath?
+  {
     if paths.isEmpty { return nil }
     let root = hotFolders[job.hotFolder].path
     let planned = job.plan.files.filter { paths.contains($0.source) }
-    return await threads.run {
-      guard let root = try? Descriptor.directory(at: root) else { return planned.first?.source }
-      for file in planned {
-        // Unreadable counts as changed: the arrival is looked at again and the reason found there.
-        guard let now = try? root.status(file.source).snapshot, now.inode == file.snapshot.inode,
-          now.size == file.snapshot.size, now.modified == file.snapshot.modified
-        else { return file.source }
+    let result: Result<RelativePath?, SystemError> = await threads.run {
+      do throws(SystemError) {
+        return .success(try Self.changed(planned, Descriptor.directory(at: root)))
+      } catch {
+        return .failure(error)
       }
-      return nil
     }
+    return try result.get()
+  }
+
+  private static func changed(_ planned: [PlannedFile], _ root: Descriptor) throws(SystemError)
+    -> RelativePath?
+  {
+    for file in planned {
+      do throws(SystemError) {
+        let now = try root.status(file.source).snapshot
+        guard now.inode == file.snapshot.inode, now.size == file.snapshot.size,
+          now.modified == file.snapshot.modified
+        else { return file.source }
+      } catch  where error.errno == .notFound || error.errno == .notADirectory {
+        return file.source
+      } catch {
+        throw error
+      }
+    }
+    return nil
   }
 
   /// Holds on to the source directories of a job, without access to what they hold, so that each can be asked where it

@@ -173,6 +173,9 @@ extension Intake {
       // The flag was raised for something that turned out not to concern it.
       jobs[id]?.state = .staging
       effects.append(.stage(id))
+    case .offline(let message):
+      // Staged again, which looks at each source again and keeps what is whole.
+      pause(id, .offline, Reason(.io, message, at: now.wall), now, &effects)
     case .destination(let message):
       setAside(id, .failed, Reason(.destination, message, at: now.wall), &effects)
     }

@@ -201,7 +201,14 @@ extension Intake {
     _ id: JobID, _ choice: VersionChoice, _ now: Moment, _ effects: inout [Effect]
   ) {
     guard let draft = drafts.removeValue(forKey: id), let old = jobs[id] else { return }
-    guard case .number(let number) = choice else { return takeAllAgain(draft, old, now, &effects) }
+    let number: Int
+    switch choice {
+    case .number(let chosen): number = chosen
+    case .nextOfAll: return takeAllAgain(draft, old, now, &effects)
+    case .unknown(let why):
+      unstarted.remove(id)
+      return takeLater(draft, old, why, now, &effects)
+    }
     // It was possible with another number; with this one a name may be too long, at the worst.
     var new = (try? job(draft, version: number).0) ?? old
     new.pendingCancel = nil
@@ -268,6 +275,25 @@ extension Intake {
       {
         remove(arrival, reason, answer: .cancelled(arrival.job), &effects)
       }
+    }
+  }
+
+  /// Nobody can say yet under which number they go: their files wait and are looked at again.
+  private mutating func takeLater(
+    _ draft: Draft, _ job: Job, _ why: String, _ now: Moment, _ effects: inout [Effect]
+  ) {
+    takeAnew(draft, job, now, &effects)
+    let places = job.plan.files.map { Place(root: job.hotFolder, path: $0.source) }
+    let keys = places.compactMap { place -> Arrival.Key? in
+      guard case .waiting(let key)? = directories[place.parent]?.files[place.path.name!] else {
+        return nil
+      }
+      return key
+    }
+    let reason = Reason(.io, "its version cannot be chosen: \(why)", at: now.wall)
+    for key in Set(keys) {
+      block(key, .waits(reason, patience: nil), now, &effects)
+      retryAt[key] = now.uptime + limits.unreadableRetry
     }
   }
 

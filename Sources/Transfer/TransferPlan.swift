@@ -102,8 +102,6 @@ public struct TransferPlan: Hashable, Sendable {
       files: files, sourceRoot: sourceRoot, destinationRoot: destinationRoot, owner: owner)
   }
 
-  /// The preferred one.
-  public var action: Action { actions[0] }
   public var isMove: Bool { actions == [.move] }
 
   /// The deepest directory that holds all destinations.

@@ -200,7 +200,11 @@ extension Promises {
           } else {
             try tree.replaceRules(text)
           }
-          usleep(30_000)
+          // The next edit follows when this one was read, or when the next sequence is due.
+          let said = daemon.errors.utf8.count
+          try waitUntil("the edit to be read") {
+            daemon.errors.utf8.count > said || clock.now >= start + .milliseconds(100 * index)
+          }
         }
         try tree.shell("cp", "-r", "--", "\(folder.path)/made/\(shot)", tree.drop)
       }

@@ -212,6 +212,35 @@ struct ChangingRulesTests {
     #expect(story.last(story.all.last!) == .done)
   }
 
+  @Test(
+    "a version that cannot be chosen now keeps its files waiting, with the reason, until it can")
+  func versionUnknown() {
+    var story = Story(rules: file(versions))
+    story.unknown = "readdir: Input/output error"
+    story.drop("a_v1.", 1...3, ".exr")
+    story.wait(.seconds(2))
+    #expect(story.blocked?.code == .io)
+    #expect(story.blocked?.message.contains("Input/output error") == true)
+    #expect(story.jobs.isEmpty)
+    story.unknown = nil
+    story.wait(.seconds(10))
+    #expect(story.sizes.values.sorted() == [3])
+  }
+
+  @Test("a hot folder out of reach at the commit pauses the job and cancels nothing")
+  func offlineAtCommit() {
+    var story = Story(rules: file(rule("x/{name}")))
+    story.isOffline = true
+    story.drop("a_v1.", 1...3, ".exr")
+    story.wait(.seconds(2))
+    let job = story.all[0]
+    #expect(story.jobs.map(\.over) == [.offline])
+    story.isOffline = false
+    story.wait(.seconds(5))
+    #expect(story.last(job) == .done)
+    #expect(story.all == [job])
+  }
+
   @Test("why an arrival does not go is said, and again when patience ends")
   func told() {
     var story = Story(rules: file(rule("x/{name}", more: "ready: { frames: 1-4, patience: 10m }")))

@@ -57,6 +57,10 @@ struct Story {
   private(set) var stoppedProofs = 0
   /// The version that is chosen; nil for the source's own.
   var chosen: Int?
+  /// Why it cannot be chosen.
+  var unknown: String?
+  /// Whether the hot folder cannot be looked into at a commit.
+  var isOffline = false
   /// Whether the next choice finds that published frames have changed.
   var changed = false
   private(set) var asked: [VersionQuestion] = []
@@ -195,6 +199,7 @@ struct Story {
       tell(.proven(key, asOf: change, proof))
     case .chooseVersion(let job, let question):
       asked.append(question)
+      if let unknown { return tell(.versionChosen(job.id, .unknown(unknown))) }
       if changed {
         changed = false
         return tell(.versionChosen(job.id, .nextOfAll))
@@ -212,6 +217,7 @@ struct Story {
       tell(conflict.map { .stagingEnded(id, .conflict($0)) } ?? .staged(id))
     case .commit(let id, let recheck):
       if cancelled.contains(id) { return tell(.commitRefused(id, .cancelled)) }
+      if isOffline { return tell(.commitRefused(id, .offline("stale"))) }
       if let touched = recheck.first { return tell(.commitRefused(id, .sourceChanged(touched))) }
       committed.insert(id)
       tell(.committed(id))
