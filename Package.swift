@@ -84,7 +84,7 @@ let package = Package(
     module(
       "Dashboard",
       [
-        "Paths", "ReadModel", logging, nioCore, services,
+        "ReadModel", logging, nioCore, services,
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "NIOPosix", package: "swift-nio"),
@@ -100,14 +100,17 @@ let package = Package(
     module("TestSupport", ["CXXHash", "Files", "Paths"]),
 
     tests(
-      "SequencesTests", ["Paths", "Sequences"],
+      "SequencesTests", ["Paths", "Sequences", "TestSupport"],
       resources: [.copy("slots.json"), .copy("sequences.json")]),
-    tests("RulesTests", ["Paths", "Rules", "Sequences", yams], resources: [.copy("Golden")]),
+    tests(
+      "RulesTests", ["Paths", "Rules", "Sequences", "TestSupport", yams],
+      resources: [.copy("Golden")]),
     tests("ShippedRulesTests", ["Paths", "Rules", yams], resources: [.copy("Golden")]),
     tests(
       "CompletenessTests", ["Completeness", "Files", "Paths", "TestSupport"],
       resources: [.copy("pictures.json")]),
-    tests("WatchingTests", ["CInotifyTools", "CLinux", "Files", "Paths", "Watching"]),
+    tests(
+      "WatchingTests", ["CInotifyTools", "CLinux", "Files", "Paths", "TestSupport", "Watching"]),
     tests("TransferTests", ["CLinux", "Files", "Paths", "Transfer"]),
     tests(
       "ManifestsTests", ["Files", "Manifests", "Paths", "TestSupport", yams],

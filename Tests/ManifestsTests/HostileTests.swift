@@ -1,5 +1,6 @@
 import Glibc
 import Paths
+import TestSupport
 import Testing
 
 @testable import Manifests
@@ -25,7 +26,7 @@ struct HostileTests {
 
   @Test("random bytes end in an answer, soon")
   func noise() {
-    var generator = SeededGenerator(seed)
+    var generator = SeededNumbers(seed: seed)
     for _ in 0..<200 {
       let count = Int.random(in: 0...2000, using: &generator)
       _ = problem((0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) })
@@ -39,7 +40,7 @@ struct HostileTests {
 
   @Test("a manifest with bytes changed, taken out or doubled ends in an answer")
   func mutations() {
-    var generator = SeededGenerator(seed &+ 1)
+    var generator = SeededNumbers(seed: seed &+ 1)
     let cases = GoldenCase.all.filter { !$0.bytes.isEmpty }
     for _ in 0..<3000 {
       let one = cases.randomElement(using: &generator)!

@@ -47,7 +47,7 @@ struct ToolTests {
     try await inTemporaryFolder { folder in
       let delivery = try Delivery(folder)
       let files = Self.files + (tool.escapes ? Self.escaped : [])
-      var generator = SeededGenerator(seed)
+      var generator = SeededNumbers(seed: seed)
       for (name, size) in files {
         let words = (0..<(size / 8 + 1)).flatMap { _ in
           withUnsafeBytes(of: generator.next()) { Array($0) }

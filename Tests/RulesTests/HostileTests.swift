@@ -1,5 +1,6 @@
 import Glibc
 import Paths
+import TestSupport
 import Testing
 
 @testable import Rules
@@ -140,7 +141,7 @@ struct HostileTests {
 
   @Test("no change of a rule file, however wild, does more than make problems", arguments: 0..<40)
   func fuzz(seed: Int) {
-    var random = Random(seed: UInt64(seed))
+    var random = SeededNumbers(seed: UInt64(seed))
     let sound = Array(MistakeCase.all.map(\.rules).joined(separator: "\n").utf8)
     let marks = Array("{}[]<>|:*&!'\"#-?,%@`\\\n\t ()/^$+.\u{7f}".utf8)
     for _ in 0..<40 {
@@ -179,18 +180,6 @@ func processorTime(_ body: () -> Void) -> Duration {
   return now() - start
 }
 
-/// SplitMix64: the same numbers for the same seed, everywhere.
-struct Random {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-
+extension SeededNumbers {
   mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Sequences
@@ -76,7 +77,7 @@ struct FrameSetTests {
 
   @Test("every operation gives what a plain set of numbers gives")
   func againstSet() throws {
-    var random = SeededGenerator(seed)
+    var random = SeededNumbers(seed: seed)
     for _ in 0..<3_000 {
       var frames = FrameSet()
       var plain: Set<Int> = []
@@ -113,7 +114,7 @@ struct FrameSetTests {
 
   @Test("no text crashes the reader")
   func anyText() {
-    var random = SeededGenerator(seed)
+    var random = SeededNumbers(seed: seed)
     let pieces = ["-", ",", " ", "0", "1", "12", "999999999999999999", "9", "x", "\u{e9}"]
     for _ in 0..<20_000 {
       let text = (0..<Int.random(in: 0...7, using: &random))

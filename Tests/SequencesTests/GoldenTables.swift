@@ -1,5 +1,6 @@
 import Foundation
 import Paths
+import TestSupport
 
 /// A name in a table is written as Hotplate shows it: `\xNN` for a byte, a backslash doubled; in JSON each backslash once
 /// more. Real UTF-8 may stand there as well.
@@ -29,26 +30,5 @@ func table<Row: Decodable>(_ name: String, of: Row.Type = Row.self) throws -> [R
   return try JSONDecoder().decode([Row].self, from: Data(contentsOf: url))
 }
 
-/// Random numbers that come again with the same seed.
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(_ seed: UInt64) { state = seed }
-
-  /// SplitMix64, <https://prng.di.unimi.it/splitmix64.c>.
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-}
-
-/// The seed of this run's property tests: `HOTPLATE_SEED`, else a new one, printed so that a failure comes again.
-let seed: UInt64 = {
-  let given = ProcessInfo.processInfo.environment["HOTPLATE_SEED"].flatMap { UInt64($0) }
-  let seed = given ?? UInt64.random(in: 0...UInt64(UInt32.max))
-  print("HOTPLATE_SEED=\(seed)")
-  return seed
-}()
+/// The seed of this run's property tests, which a failure names: `HOTPLATE_TEST_SEED` gives the same numbers again.
+let seed = SeededNumbers().seed

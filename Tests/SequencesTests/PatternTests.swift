@@ -1,5 +1,6 @@
 import Foundation
 import Paths
+import TestSupport
 import Testing
 
 @testable import Sequences
@@ -25,7 +26,7 @@ struct PatternTests {
 
   @Test("frames are written as the C library's printf writes them")
   func sameAsPrintf() {
-    var random = SeededGenerator(seed)
+    var random = SeededNumbers(seed: seed)
     let limits = FrameSet.limits
     for frame in [0, -1, 9, 10, -10, limits.lowerBound, limits.upperBound]
       + (0..<2_000).map({ _ in Int.random(in: -20_000...20_000, using: &random) })

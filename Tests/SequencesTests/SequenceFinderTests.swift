@@ -1,4 +1,5 @@
 import Paths
+import TestSupport
 import Testing
 
 @testable import Sequences
@@ -23,7 +24,7 @@ struct SequenceFinderTests {
     "every row of sequences.json comes out as written, in any order of its names",
     arguments: try table("sequences", of: Row.self))
   private func golden(row: Row) {
-    var random = SeededGenerator(seed)
+    var random = SeededNumbers(seed: seed)
     var names = row.names.map { FileName(bytes(shownAs: $0)) }
     for _ in 0..<4 {
       let (sequences, singles) = found(in: names)
@@ -35,7 +36,7 @@ struct SequenceFinderTests {
 
   @Test("no name is lost or made up: sequences and single names give back exactly what was added")
   func roundTrip() {
-    var random = SeededGenerator(seed)
+    var random = SeededNumbers(seed: seed)
     for _ in 0..<2_000 {
       // Few stems, so that names meet.
       let stems = (0..<3).map { _ in (randomName(&random), randomName(&random)) }
@@ -79,7 +80,7 @@ struct SequenceFinderTests {
   }
 }
 
-private func randomNumber(_ random: inout SeededGenerator) -> [UInt8] {
+private func randomNumber(_ random: inout SeededNumbers) -> [UInt8] {
   var bytes: [UInt8] = []
   let value = [Int.random(in: -3...12, using: &random), Int.random(in: 90...1100, using: &random)]
     .randomElement(using: &random)!

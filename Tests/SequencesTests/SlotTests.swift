@@ -1,4 +1,5 @@
 import Paths
+import TestSupport
 import Testing
 
 @testable import Sequences
@@ -58,7 +59,7 @@ struct SlotTests {
 
   @Test("no bytes crash the guess, and what it finds is a number within its name")
   func anyBytes() {
-    var random = SeededGenerator(seed)
+    var random = SeededNumbers(seed: seed)
     for _ in 0..<50_000 {
       let name = FileName(randomName(&random))
       guard let slot = guessSlot(in: name) else { continue }
@@ -71,7 +72,7 @@ struct SlotTests {
 }
 
 /// Pieces that mean something to the guess, and now and then any byte.
-func randomName(_ random: inout SeededGenerator) -> [UInt8] {
+func randomName(_ random: inout SeededNumbers) -> [UInt8] {
   let pieces = [
     ".", "_", "-", " ", "0", "1", "2", "10", "001", "1001", "999999999999999999", "a", "v", "ver",
     "exr",

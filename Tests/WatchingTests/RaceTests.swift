@@ -1,6 +1,7 @@
 import Files
 import Glibc
 import Paths
+import TestSupport
 import Testing
 
 @testable import Watching
@@ -86,7 +87,7 @@ extension WatcherTests {
   }
 
   @Test func `at random, whatever is done ends in what lies there`() async throws {
-    let seed = UInt64.random(in: 0...UInt64.max)
+    let seed = SeededNumbers().seed
     print("seed of the random changes: \(seed)")
     try await withHotFolder { folder in
       try folder.parent.makeDirectory("outside")
@@ -95,7 +96,7 @@ extension WatcherTests {
         // With the watcher as quick as it is, or behind by half of the changes.
         if round.isMultiple(of: 2) { folder.mirror.gate.close() }
         try await onThreads(3) { thread in
-          var random = SeededGenerator(seed: seed &+ UInt64(round * 3 + thread))
+          var random = SeededNumbers(seed: seed &+ UInt64(round * 3 + thread))
           for _ in 0..<75 { change(folder, &random) }
           if thread == 0 { folder.mirror.gate.open() }
           for _ in 0..<75 { change(folder, &random) }
@@ -107,9 +108,9 @@ extension WatcherTests {
 }
 
 /// One change somewhere; those that do not apply (no such name, not empty) are left undone.
-private func change(_ folder: HotFolder, _ random: inout SeededGenerator) {
+private func change(_ folder: HotFolder, _ random: inout SeededNumbers) {
   let names: [FileName] = ["a", "b", "c", "d"]
-  let path = { (random: inout SeededGenerator) in
+  let path = { (random: inout SeededNumbers) in
     (0...Int.random(in: 0...2, using: &random)).reduce(RelativePath("root")) { path, _ in
       path.appending(names.randomElement(using: &random)!)
     }
@@ -133,17 +134,4 @@ private func change(_ folder: HotFolder, _ random: inout SeededGenerator) {
       }
     }
   } catch {}
-}
-
-/// SplitMix64: the same changes for the same seed.
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-  init(seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
 }
