@@ -10,20 +10,24 @@ public final class Descriptor: Sendable {
   public let raw: Int32
   /// What this is, for error messages; safe to show.
   public let shownPath: String
+  let kernel: any Kernel
 
   /// Takes over `raw`.
-  public init(owning raw: Int32, shownPath: String) {
+  public init(owning raw: Int32, shownPath: String, kernel: any Kernel = Linux()) {
     self.raw = raw
     self.shownPath = shownPath
+    self.kernel = kernel
   }
 
-  deinit { close(raw) }
+  deinit { kernel.close(raw) }
 
   /// Opens a configured root. Symlinks in the path are followed: whoever configured it chose them.
   public static func directory(at path: String) throws(SystemError) -> Descriptor {
-    let raw = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard raw >= 0 else { throw SystemError("open", shown(Array(path.utf8))) }
-    return Descriptor(owning: raw, shownPath: shown(Array(path.utf8)))
+    let (kernel, shownPath) = (Kernels.current, shown(Array(path.utf8)))
+    let raw = try placed("open", shownPath) { () throws(Errno) in
+      try kernel.openDirectory(at: path)
+    }
+    return Descriptor(owning: raw, shownPath: shownPath, kernel: kernel)
   }
 
   /// Opens something beneath this directory; `path` may be longer than PATH_MAX.
@@ -37,9 +41,12 @@ public final class Descriptor: Sendable {
       let middle = try open(path.firstHalf.0, hp_o_path | O_DIRECTORY)
       return try middle.open(path.firstHalf.1, flags, mode: mode)
     }
-    let raw = withBytes(path) { hp_open_beneath(self.raw, $0, flags, mode) }
-    guard raw >= 0 else { throw error("openat2", path) }
-    return Descriptor(owning: raw, shownPath: shownPath(path))
+    let bytes = path.isRoot ? [UInt8(ascii: ".")] : path.bytes
+    let opened: Int32
+    do throws(Errno) { opened = try kernel.open(raw, bytes, flags, mode) } catch {
+      throw SystemError("openat2", shownPath(path), errno: error)
+    }
+    return Descriptor(owning: opened, shownPath: shownPath(path), kernel: kernel)
   }
 
   public func openDirectory(_ path: RelativePath) throws(SystemError) -> Descriptor {
@@ -49,14 +56,10 @@ public final class Descriptor: Sendable {
   /// What lies at `path`, not following a symlink at its end; the root path asks about this descriptor itself.
   public func status(_ path: RelativePath = .root) throws(SystemError) -> Status {
     if path.isRoot {
-      var status = hp_status()
-      guard hp_status_at(raw, "", &status) == 0 else { throw SystemError("statx", shownPath) }
-      return Status(status)
+      return try placed("statx", shownPath) { () throws(Errno) in try kernel.status(raw, nil) }
     }
-    return try inDirectory(of: path) { (directory, name) throws(SystemError) in
-      var status = hp_status()
-      guard hp_status_at(directory, name, &status) == 0 else { throw error("statx", path) }
-      return Status(status)
+    return try inDirectory(of: path, "statx") { (directory, name) throws(Errno) in
+      try kernel.status(directory, name)
     }
   }
 
@@ -73,22 +76,22 @@ public final class Descriptor: Sendable {
   }
 
   public func makeDirectory(_ path: RelativePath, mode: mode_t = 0o777) throws(SystemError) {
-    try inDirectory(of: path) { (directory, name) throws(SystemError) in
-      guard mkdirat(directory, name, mode) == 0 else { throw error("mkdir", path) }
+    try inDirectory(of: path, "mkdir") { (directory, name) throws(Errno) in
+      try kernel.makeDirectory(directory, name, mode)
     }
   }
 
   /// Removes a file, symlink or other non-directory.
   public func unlink(_ path: RelativePath) throws(SystemError) {
-    try inDirectory(of: path) { (directory, name) throws(SystemError) in
-      guard unlinkat(directory, name, 0) == 0 else { throw error("unlink", path) }
+    try inDirectory(of: path, "unlink") { (directory, name) throws(Errno) in
+      try kernel.unlink(directory, name)
     }
   }
 
   /// Removes an empty directory.
   public func removeDirectory(_ path: RelativePath) throws(SystemError) {
-    try inDirectory(of: path) { (directory, name) throws(SystemError) in
-      guard unlinkat(directory, name, AT_REMOVEDIR) == 0 else { throw error("rmdir", path) }
+    try inDirectory(of: path, "rmdir") { (directory, name) throws(Errno) in
+      try kernel.removeDirectory(directory, name)
     }
   }
 
@@ -100,18 +103,9 @@ public final class Descriptor: Sendable {
   public func rename(
     _ path: RelativePath, to target: Descriptor, _ newPath: RelativePath, _ rule: RenameRule
   ) throws(SystemError) {
-    let flags =
-      switch rule {
-      case .noReplace: hp_rename_noreplace
-      case .exchange: hp_rename_exchange
-      case .plain: UInt32(0)
-      }
-    try inDirectory(of: path) { (from, name) throws(SystemError) in
-      try target.inDirectory(of: newPath) { (to, newName) throws(SystemError) in
-        guard hp_rename(from, name, to, newName, flags) == 0 else {
-          throw SystemError("renameat2", "\(shownPath(path)) → \(target.shownPath(newPath))")
-        }
-      }
+    try inDirectories(of: path, target, newPath, "renameat2") {
+      (directory, name, newDirectory, newName) throws(Errno) in
+      try kernel.rename(directory, name, newDirectory, newName, rule)
     }
   }
 
@@ -119,23 +113,16 @@ public final class Descriptor: Sendable {
   public func link(_ path: RelativePath, to target: Descriptor, _ newPath: RelativePath)
     throws(SystemError)
   {
-    try inDirectory(of: path) { (from, name) throws(SystemError) in
-      try target.inDirectory(of: newPath) { (to, newName) throws(SystemError) in
-        guard linkat(from, name, to, newName, 0) == 0 else {
-          throw SystemError("linkat", "\(shownPath(path)) → \(target.shownPath(newPath))")
-        }
-      }
+    try inDirectories(of: path, target, newPath, "linkat") {
+      (directory, name, newDirectory, newName) throws(Errno) in
+      try kernel.link(directory, name, newDirectory, newName)
     }
   }
 
   /// Makes this file or directory durable. After a failure nothing may be assumed of its pages: never call it again
   /// and take success for the first one's.
   public func sync() throws(SystemError) {
-    guard fsync(raw) == 0 else { throw SystemError("fsync", shownPath) }
-  }
-
-  public func error(_ call: String, _ path: RelativePath) -> SystemError {
-    SystemError(call, shownPath(path))
+    try placed("fsync", shownPath) { () throws(Errno) in try kernel.sync(raw) }
   }
 
   public func shownPath(_ path: RelativePath) -> String {
@@ -143,27 +130,45 @@ public final class Descriptor: Sendable {
   }
 
   /// Runs a call on the last component of `path` from its directory's descriptor, so that no symlink on the way is
-  /// followed. Errno is untouched between `body` and its caller.
+  /// followed.
   func inDirectory<R>(
-    of path: RelativePath, _ body: (Int32, UnsafePointer<CChar>) throws(SystemError) -> R
+    of path: RelativePath, _ call: String, _ body: (Int32, [UInt8]) throws(Errno) -> R
   ) throws(SystemError) -> R {
-    let parent = path.parent
-    let directory = parent.isRoot ? self : try open(parent, hp_o_path | O_DIRECTORY)
-    guard let name = path.name else { throw SystemError("path", shownPath, errno: .invalid) }
-    // Typed throws do not pass through the buffer's closure.
-    let result: Result<R, SystemError> = withExtendedLifetime(directory) {
-      withBytes(name.bytes) { pointer in
-        do throws(SystemError) { return .success(try body(directory.raw, pointer)) } catch {
-          return .failure(error)
-        }
-      }
+    let (directory, name) = try parent(of: path)
+    return try withExtendedLifetime(directory) { () throws(SystemError) in
+      try placed(call, shownPath(path)) { () throws(Errno) in try body(directory.raw, name) }
     }
-    return try result.get()
+  }
+
+  private func inDirectories(
+    of path: RelativePath, _ target: Descriptor, _ newPath: RelativePath, _ call: String,
+    _ body: (Int32, [UInt8], Int32, [UInt8]) throws(Errno) -> Void
+  ) throws(SystemError) {
+    let (directory, name) = try parent(of: path)
+    let (newDirectory, newName) = try target.parent(of: newPath)
+    do throws(Errno) {
+      try body(directory.raw, name, newDirectory.raw, newName)
+    } catch {
+      throw SystemError(
+        call, "\(shownPath(path)) → \(target.shownPath(newPath))", errno: error)
+    }
+    withExtendedLifetime((directory, newDirectory)) {}
+  }
+
+  private func parent(of path: RelativePath) throws(SystemError) -> (Descriptor, [UInt8]) {
+    guard let name = path.name else { throw SystemError("path", shownPath, errno: .invalid) }
+    let parent = path.parent
+    return (parent.isRoot ? self : try open(parent, hp_o_path | O_DIRECTORY), name.bytes)
   }
 }
 
-func withBytes<R>(_ path: RelativePath, _ body: (UnsafePointer<CChar>) -> R) -> R {
-  path.isRoot ? body(".") : withBytes(path.bytes, body)
+/// Runs a call; its error is told with what it was for.
+func placed<R>(_ call: String, _ path: @autoclosure () -> String, _ body: () throws(Errno) -> R)
+  throws(SystemError) -> R
+{
+  do throws(Errno) { return try body() } catch {
+    throw SystemError(call, path(), errno: error)
+  }
 }
 
 func withBytes<R>(_ bytes: [UInt8], _ body: (UnsafePointer<CChar>) -> R) -> R {

@@ -1,6 +1,3 @@
-import CLinux
-import Glibc
-
 /// What tells one mounted file system from another that stands, or stood, at the same path.
 ///
 /// `st_dev` does not: it is given anew at each mount. A directory left bare by an unmount has another identity than
@@ -22,21 +19,13 @@ public struct MountIdentity: Codable, Hashable, Sendable {
   /// The identity of the mount below `directory`, as seen from that directory.
   public init(of directory: Descriptor) throws(SystemError) {
     let status = try directory.status()
-    filesystem = hp_filesystem_type(directory.raw)
-    guard filesystem != -1 else { throw SystemError("fstatfs", directory.shownPath) }
+    filesystem = try placed("fstatfs", directory.shownPath) { () throws(Errno) in
+      try directory.kernel.fileSystemType(directory.raw)
+    }
     inode = status.snapshot.inode
     birth = status.snapshot.birth
   }
 }
 
 /// This boot of the kernel: what was not synced before another one may be gone.
-public func currentBootID() throws(SystemError) -> String {
-  let path = "/proc/sys/kernel/random/boot_id"
-  let file = open(path, O_RDONLY | O_CLOEXEC)
-  guard file >= 0 else { throw SystemError("open", path) }
-  defer { close(file) }
-  var bytes = [UInt8](repeating: 0, count: 64)
-  let count = read(file, &bytes, bytes.count)
-  guard count > 0 else { throw SystemError("read", path) }
-  return String(decoding: bytes[..<count].prefix { $0 > 0x20 }, as: UTF8.self)
-}
+public func currentBootID() throws(SystemError) -> String { try Kernels.current.bootID() }

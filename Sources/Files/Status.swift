@@ -20,6 +20,20 @@ public struct Status: Sendable, Hashable {
   /// The permission bits.
   public let permissions: UInt32
 
+  public init(
+    kind: FileKind, snapshot: Snapshot, device: UInt64, mountID: UInt64, links: UInt32,
+    allocatedBytes: Int, owner: UInt32, permissions: UInt32
+  ) {
+    self.kind = kind
+    self.snapshot = snapshot
+    self.device = device
+    self.mountID = mountID
+    self.links = links
+    self.allocatedBytes = allocatedBytes
+    self.owner = owner
+    self.permissions = permissions
+  }
+
   init(_ raw: hp_status) {
     kind =
       switch raw.mode & UInt32(S_IFMT) {

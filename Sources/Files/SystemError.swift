@@ -19,7 +19,7 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 /// An error number of the kernel.
-public struct Errno: Hashable, Sendable, RawRepresentable {
+public struct Errno: Error, Hashable, Sendable, RawRepresentable {
   public let rawValue: Int32
   public init(rawValue: Int32) { self.rawValue = rawValue }
 

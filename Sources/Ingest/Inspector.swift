@@ -9,7 +9,7 @@ import Transfer
 import Watching
 
 /// Looks at the files of arrivals, and at the sentinels and sources of jobs about to be committed.
-struct Inspector: Sendable {
+package struct Inspector: Sendable {
   let hotFolders: [HotFolder]
   let journal: Journal
   let threads: FileThreads
@@ -31,13 +31,13 @@ struct Inspector: Sendable {
   }
 
   /// What one look at names of one directory found.
-  struct DirectoryLook: Sendable {
-    var looks: [FileName: Inspection.Look] = [:]
-    var gone: Set<FileName> = []
-    var failures: [FileName: String] = [:]
+  package struct DirectoryLook: Sendable {
+    package var looks: [FileName: Inspection.Look] = [:]
+    package var gone: Set<FileName> = []
+    package var failures: [FileName: String] = [:]
   }
 
-  private static func look(
+  package static func look(
     at wanted: [FileName: WantedLook], in path: RelativePath, root: String,
     known: [FileName: [IngestedRecord]]
   ) -> DirectoryLook {
@@ -94,8 +94,11 @@ struct Inspector: Sendable {
   }
 
   private static func writer(of file: Descriptor) -> Inspection.Look.Writer {
-    if hp_has_no_writer(file.raw) == 0 { return .none }
-    return Errno.current == .tryAgain ? .present : .unknown
+    switch file.hasWriter() {
+    case false: .none
+    case true: .present
+    default: .unknown
+    }
   }
 
   /// A state of a file is all of this together: only if all is the same was it published before. A link, made by us or by
@@ -132,7 +135,7 @@ struct Inspector: Sendable {
     return try result.get()
   }
 
-  private static func sentinel(over job: Job, _ root: Descriptor) throws(SystemError) -> Place? {
+  package static func sentinel(over job: Job, _ root: Descriptor) throws(SystemError) -> Place? {
     var scopes: Set<RelativePath> = []
     for var directory in job.sourceDirectories {
       while scopes.insert(directory).inserted, !directory.isRoot { directory = directory.parent }
@@ -172,7 +175,7 @@ struct Inspector: Sendable {
     return try result.get()
   }
 
-  private static func occupant(of job: Job) throws(SystemError) -> String? {
+  package static func occupant(of job: Job) throws(SystemError) -> String? {
     let planned = Set(job.plan.files.map(\.destination))
     for member in job.members {
       guard let target = member.target else { continue }
@@ -230,7 +233,7 @@ struct Inspector: Sendable {
     return try result.get()
   }
 
-  private static func changed(_ planned: [PlannedFile], _ root: Descriptor) throws(SystemError)
+  package static func changed(_ planned: [PlannedFile], _ root: Descriptor) throws(SystemError)
     -> RelativePath?
   {
     for file in planned {

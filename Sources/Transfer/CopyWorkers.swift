@@ -7,11 +7,14 @@ import Glibc
 /// delivery does not wait for a large one. The queue holds one entry a batch: its bound is the number of jobs.
 public final class CopyWorkers: Sendable {
   public let count: Int
-  private let queue = BatchQueue()
+  /// Nil for work on the caller's thread.
+  private let queue: BatchQueue?
 
   /// - Parameter count: threads; more than four gain nothing on the disks measured.
   public init(count: Int = min(4, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) {
     self.count = max(1, count)
+    let queue = BatchQueue()
+    self.queue = queue
     for _ in 0..<self.count {
       let start = Unmanaged.passRetained(queue)
       var thread = pthread_t()
@@ -26,14 +29,29 @@ public final class CopyWorkers: Sendable {
     }
   }
 
-  deinit { queue.end() }
+  private init(onCallersThread: Void) {
+    count = 1
+    queue = nil
+  }
+
+  /// No threads: each call works on the caller's, number after number. For who must know the order of all calls.
+  public static var onCallersThread: CopyWorkers { CopyWorkers(onCallersThread: ()) }
+
+  var hasThreads: Bool { queue != nil }
+
+  deinit { queue?.end() }
 
   /// Batches that are not done yet.
-  var waiting: Int { queue.count }
+  var waiting: Int { queue?.count ?? 0 }
 
   /// Calls `body` with each number below `count`, on the threads, and returns when all calls have.
   func each(_ count: Int, _ body: @escaping @Sendable (Int, Workspace) -> Void) async {
     if count == 0 { return }
+    guard let queue else {
+      let workspace = Workspace()
+      for number in 0..<count { body(number, workspace) }
+      return
+    }
     await withCheckedContinuation { continuation in
       queue.add(Batch(count: count, body: body) { continuation.resume() })
     }

@@ -18,7 +18,7 @@ public struct Transfer: Sendable {
   init(workers: CopyWorkers, faults: FaultHook?) {
     self.workers = workers
     self.faults = faults
-    filing = CopyWorkers(count: max(2, workers.count))
+    filing = workers.hasThreads ? CopyWorkers(count: max(2, workers.count)) : workers
   }
 }
 
