@@ -77,7 +77,7 @@ extension Engine {
 }
 
 extension Inspection {
-  fileprivate mutating func add(
+  package mutating func add(
     _ found: Inspector.DirectoryLook, only names: Set<FileName>, below directory: RelativePath
   ) {
     for name in names {

@@ -28,8 +28,15 @@ extension Engine {
   }
 
   func publish(_ job: Job) async throws {
-    let receipts = receipts[job.id] ?? []
     let outcome: PublishOutcome
+    do {
+      if unproven.contains(job.id) { try await prove(job) }
+    } catch let error as TransferError {
+      guard error.isOfTheSource else { return pause(job, "\(error)") }
+      let message = "frames did not survive the machine's stop and cannot be staged again: \(error)"
+      return inbox.post(.publishingFailed(job.id, .held(message)))
+    }
+    let receipts = receipts[job.id] ?? []
     do throws(TransferError) {
       outcome = try await transfer.publish(job.plan, receipts)
     } catch {

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Journal
 import Paths
@@ -16,6 +17,8 @@ extension Engine {
       }
     }
     var events: [Event] = []
+    let boot = try currentBootID()
+    try await afterPowerCut(boot)
     for record in try await journal.unfinished() {
       let frames = try await journal.frames(of: record.id)
       guard let job = try Job(record, frames: frames, hotFolders: configuration.hotFolders) else {
@@ -27,18 +30,78 @@ extension Engine {
       inserted.insert(job.id)
       // It may be held for another's names; its own are no clash.
       if job.state == .held { withoutClaims.insert(job.id) }
-      let earlier = try frames.compactMap { frame in
-        try frame.receipt.map { try JSON.decode(Receipt.self, from: Array($0)) }
-      }
-      if job.state == .committing {
-        // Past the commit every frame counts: what another boot made doubtful is proven by its digest.
-        receipts[job.id] = try await transfer.recheck(job.plan, earlier)
-      } else {
-        receipts[job.id] = earlier
+      let earlier = try receipts(in: frames)
+      receipts[job.id] = earlier
+      // Past the commit every frame counts: what another boot made doubtful is proven before it is published.
+      if job.state == .committing, earlier.contains(where: { $0.isDoubtful(under: boot) }) {
+        unproven.insert(job.id)
       }
       log.info("taken up again in state \(job.state.rawValue)", metadata: metadata(job))
       events.append(.recovered(job))
     }
     return events
   }
+
+  /// What an earlier boot ended, in case it ended with a power cut: frames that were published and not durable are proven
+  /// again, staging whose removal was not durable is removed again.
+  private func afterPowerCut(_ boot: String) async throws {
+    for record in try await journal.ended(beforeBoot: boot) {
+      let frames = try await journal.frames(of: record.id)
+      guard let job = try Job(record, frames: frames, hotFolders: configuration.hotFolders) else {
+        continue
+      }
+      if job.state == .done, !record.durable, try await reopen(job) { continue }
+      do {
+        let discarded = try await transfer.discard(
+          job.plan, evenOnlyCopies: job.state == .cancelled, replacedBy: try receipts(in: frames))
+        if case .removed = discarded {
+          log.notice("staging was back after a power cut, and removed", metadata: metadata(job))
+        }
+      } catch let error as TransferError {
+        log.error("staging could not be removed: \(error)", metadata: metadata(job))
+      }
+    }
+    try await journal.setBoot(boot)
+  }
+
+  /// Takes a delivery back to its publication, where each frame is proven.
+  ///
+  /// - Returns: false if others have claimed its names meanwhile.
+  private func reopen(_ job: Job) async throws -> Bool {
+    do {
+      return try await journal.transition(
+        job.id, from: ["done"], to: "committing",
+        note: "the machine stopped before this was durable; each frame is proven again", at: Date(),
+        claiming: job.claims)
+    } catch JournalError.claimed {
+      return false
+    }
+  }
+
+  private func receipts(in frames: [FrameRecord]) throws -> [Receipt] {
+    try frames.compactMap { frame in
+      try frame.receipt.map { try JSON.decode(Receipt.self, from: Array($0)) }
+    }
+  }
+
+  /// Proves by their digests what a power cut made doubtful, and stages again what it took.
+  func prove(_ job: Job) async throws {
+    let earlier = receipts[job.id] ?? []
+    var proven = try await transfer.recheck(job.plan, earlier)
+    let lost = earlier.count - proven.count
+    if lost > 0 {
+      let note = "\(lost) frames did not survive the machine's stop; they are staged again"
+      log.warning("\(note)", metadata: metadata(job))
+      try await journal.note(note, on: job.id, at: Date())
+      proven = try await transfer.stage(job.plan, keeping: proven)
+    }
+    try await journal.record(receipts: try proven.map { try $0.record }, of: job.id)
+    receipts[job.id] = proven
+    unproven.remove(job.id)
+  }
+}
+
+extension Receipt {
+  /// Whether what it names may have been lost in a power cut.
+  package func isDoubtful(under boot: String) -> Bool { !durable && bootID != boot }
 }

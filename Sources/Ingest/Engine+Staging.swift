@@ -132,13 +132,13 @@ extension Engine {
   }
 }
 
-private enum Absence {
+package enum Absence {
   case file, directory
   case unknown(String)
 }
 
 /// What a missing source means. Only where the hot folder is the mount it was, is absence a removal.
-private func absence(
+package func absence(
   of path: RelativePath, in root: String, was identity: MountIdentity?
 ) -> Absence {
   do throws(SystemError) {

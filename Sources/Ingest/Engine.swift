@@ -67,6 +67,8 @@ public actor Engine {
   /// Jobs that have a row in the journal.
   var inserted: Set<JobID> = []
   var receipts: [JobID: [Receipt]] = [:]
+  /// Committed jobs of an earlier boot whose frames may not have survived its end.
+  var unproven: Set<JobID> = []
   /// Places of the source directories of jobs under way: they tell where a directory went.
   var sourcePlaces: [JobID: [Descriptor]] = [:]
   /// Jobs that were held for another's claims: they take theirs when they begin.

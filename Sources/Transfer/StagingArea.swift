@@ -107,9 +107,9 @@ struct StagingArea: Sendable {
         try statusIfAny(directory, treeName) != nil ? try directory.openDirectory(treeName) : nil
       return (directory, try StagingReceipt.read(from: directory), tree)
     }
-    // The id is unique, so what bears it without a whole receipt is ours, cut off early or late, if nothing is in it.
-    let isOurs = receipt.map { $0.isOurs(plan, status.snapshot) } ?? (tree == nil)
-    guard isOurs else { throw foreign }
+    // The id is unique, so what bears it without a whole receipt is ours: cut off early or late, or by a power cut that
+    // took the receipt's bytes. A copy of it has a whole one, which names another directory.
+    if let receipt, !receipt.isOurs(plan, status.snapshot) { throw foreign }
     return (directory, tree)
   }
 }
@@ -194,7 +194,13 @@ struct StagingReceipt: Codable {
     }
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 8192, alignment: 1)
     defer { buffer.deallocate() }
-    let count = try file.read(into: buffer, at: 0)
+    var count = 0
+    while count < buffer.count {
+      let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
+      let more = try file.read(into: rest, at: count)
+      if more == 0 { break }
+      count += more
+    }
     return try? JSONDecoder().decode(StagingReceipt.self, from: Data(buffer[..<count]))
   }
 }

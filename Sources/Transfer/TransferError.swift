@@ -69,6 +69,16 @@ public enum TransferError: Error, Hashable, Sendable {
   case io(SystemError, Int?)
 }
 
+extension TransferError {
+  /// Whether a file is not what the plan says, at its source or under its final name: trying again changes nothing.
+  public var isOfTheSource: Bool {
+    switch self {
+    case .sourceChanged, .sourceMissing, .sourceNotAFile, .unsafeSource, .conflict: true
+    default: false
+    }
+  }
+}
+
 extension TransferError: CustomStringConvertible {
   public var description: String {
     switch self {

@@ -132,6 +132,20 @@ struct HostileTests {
     #expect(staged == foreign && discarded == foreign)
   }
 
+  @Test func `staging of which a power cut took the receipt is still ours`() async throws {
+    for left in [nil, [], [UInt8](repeating: 0, count: 200)] {
+      let arena = try Arena()
+      let plan = try arena.frames(1)
+      let receipts = try await transfer().stage(plan)
+      let receipt = RelativePath(".hotplate-\(plan.id)/receipt")!
+      try arena.out.unlink(receipt)
+      if let left { try arena.write(left, receipt, in: arena.out) }
+      #expect(try await transfer().stage(plan, keeping: receipts) == receipts)
+      #expect(try await transfer().discard(plan) == .removed(files: 1))
+      #expect(try arena.out.entries().isEmpty)
+    }
+  }
+
   @Test func `two names of a plan that are one name at the destination are a conflict`()
     async throws
   {
