@@ -95,8 +95,12 @@ let package = Package(
         "CLinux", "Completeness", "Dashboard", "Files", "Ingest", "Journal", "Paths", "ReadModel",
         "Rules", "Sequences", "Transfer", "Watching", argumentParser, logging, services, yams,
       ]),
+    module(
+      "Simulation",
+      ["Files", "Ingest", "Journal", "Paths", "ReadModel", "Rules", "Transfer", "Watching"]),
     program(
-      "hotplate-bench", ["Files", "Paths", "Rules", "Sequences", "Transfer", argumentParser]),
+      "hotplate-bench",
+      ["Files", "Paths", "Rules", "Sequences", "Simulation", "Transfer", argumentParser]),
     module("TestSupport", ["CXXHash", "Files", "Paths"]),
 
     tests(
@@ -129,7 +133,9 @@ let package = Package(
     tests("SeqCommandTests", ["hotplate", "Paths", "Sequences"]),
     tests("CommandTests", ["ReadModel", "hotplate", argumentParser]),
     tests("RulesCommandTests", ["Files", "Paths", "ReadModel", "Rules", "hotplate"]),
+    tests(
+      "SimulationTests", ["Files", "Paths", "Simulation", "TestSupport", "hotplate-bench"]),
     tests("TestSupportTests", ["Files", "Paths", "TestSupport"]),
-    tests("EndToEndTests", ["Files", "Paths", "TestSupport", "hotplate"]),
+    tests("EndToEndTests", ["Files", "Paths", "TestSupport", "hotplate", grdb]),
   ]
 )

@@ -185,6 +185,12 @@ public struct Intake: Sendable {
       && jobs.values.allSatisfy { $0.state == .held || $0.state == .failed }
   }
 
+  /// Whether a file of the hot folder has an answer.
+  package func knows(_ path: RelativePath, root: Int = 0) -> Bool {
+    guard let name = path.name else { return false }
+    return directories[Place(root: root, path: path.parent)]?.files[name] != nil
+  }
+
   public mutating func handle(_ event: Event, at now: Moment) -> [Effect] {
     var effects: [Effect] = []
     switch event {

@@ -94,13 +94,19 @@ public struct Job: Sendable {
     self.state = state
   }
 
+  /// A job as an earlier run of the daemon left it.
+  package mutating func restore(_ state: JobState, _ reason: Reason?) {
+    self.state = state
+    self.reason = reason
+  }
+
   /// The names of its rules.
   public var rule: String { rules.map(\.name).joined(separator: ", ") }
 
   var priority: Int { rules.map(\.priority).max() ?? 0 }
 
   /// Whether frames that come after their sequence may stand beside it: a number chosen by `version-up` is theirs too.
-  var joinsItsVersion: Bool { rules.contains { $0.joinsItsVersion } }
+  package var joinsItsVersion: Bool { rules.contains { $0.joinsItsVersion } }
 
   /// The directories its sources lie in.
   public var sourceDirectories: Set<RelativePath> { Set(plan.files.map(\.source.parent)) }

@@ -7,7 +7,7 @@ import Watching
 ///
 /// A sentinel, a removal or a move stops the writers before the reducer has even seen it: the queue before it may be
 /// long. Raised by mistake it costs little: the reducer finds no cancel and stages on.
-final class StopBoard: Sendable {
+package final class StopBoard: Sendable {
   struct Entry {
     let flag: StopFlag
     let hotFolder: Int
@@ -18,7 +18,9 @@ final class StopBoard: Sendable {
 
   private let entries = Mutex<[JobID: Entry]>([:])
 
-  func enter(_ job: Job) -> StopFlag {
+  package init() {}
+
+  package func enter(_ job: Job) -> StopFlag {
     let entry = Entry(
       flag: StopFlag(), hotFolder: job.hotFolder, directories: job.sourceDirectories,
       sources: Set(job.plan.files.map(\.source)), members: job.members)
@@ -26,16 +28,16 @@ final class StopBoard: Sendable {
     return entry.flag
   }
 
-  func leave(_ id: JobID) { entries.withLock { _ = $0.removeValue(forKey: id) } }
+  package func leave(_ id: JobID) { entries.withLock { _ = $0.removeValue(forKey: id) } }
 
-  func isRaised(_ id: JobID) -> Bool { entries.withLock { $0[id]?.flag.isRaised ?? false } }
+  package func isRaised(_ id: JobID) -> Bool { entries.withLock { $0[id]?.flag.isRaised ?? false } }
 
-  func raise(_ id: JobID) { entries.withLock { $0[id] }?.flag.raise() }
+  package func raise(_ id: JobID) { entries.withLock { $0[id] }?.flag.raise() }
 
   /// Raises the flags an event concerns. Called on the watch thread.
   ///
   /// - Returns: whether the event shall be handled before all that waits.
-  func stopFor(_ event: WatchEvent) -> Bool {
+  package func stopFor(_ event: WatchEvent) -> Bool {
     switch event {
     case .file(let place, _), .directoryAppeared(let place), .special(let place, _):
       guard let sentinel = place.sentinel else { return false }

@@ -10,7 +10,10 @@ struct BenchCommand: AsyncParsableCommand {
       Build it with `swift build -c release`; a debug build measures nothing.
       Example: hotplate-bench copy --dir /mnt/fast --rounds 5
       """,
-    subcommands: [CopyCommand.self, NamesCommand.self, RulesCommand.self, CancelCommand.self])
+    subcommands: [
+      CopyCommand.self, NamesCommand.self, RulesCommand.self, CancelCommand.self,
+      SimulateCommand.self,
+    ])
 }
 
 struct CopyCommand: AsyncParsableCommand {

@@ -1,0 +1,558 @@
+import Files
+import Foundation
+import Ingest
+import Journal
+import Paths
+import ReadModel
+import Rules
+import Transfer
+import Watching
+
+/// One life of the daemon: the reducer, the code that moves files, and between them what `Engine` does with threads and
+/// tasks, one step at a time in an order that the world draws.
+///
+/// A job's effects run one after another; those of several jobs, looks and events take turns. While an effect runs, the
+/// world may deliver events and have them handled before each of its calls, as the engine's actor does beside its threads.
+final class ModelDaemon {
+  struct Work {
+    let name: String
+    let body: () async throws -> Void
+  }
+
+  private(set) var intake: Intake
+  private let transfer = Transfer(workers: .onCallersThread)
+  private let board = StopBoard()
+  let journal: ModelJournal
+  private let hotFolders: [HotFolder]
+  private let now: () -> Moment
+  private let say: (@autoclosure () -> String) -> Void
+  private let rescan: (Place) -> Void
+  private let barrier: () -> Void
+  private let rootIdentity: () -> MountIdentity?
+  var onCommit: (Job) -> Void = { _ in }
+
+  private(set) var inbox: [Event] = []
+  private(set) var chains: [JobID: [Work]] = [:]
+  private(set) var looks: [Work] = []
+  private(set) var syncs: [Work] = []
+  private var receipts: [JobID: [Receipt]] = [:]
+  private var inserted: Set<JobID> = []
+  private var unproven: Set<JobID> = []
+  private var withoutClaims: Set<JobID> = []
+  /// Of each cancel under way: whether its row was first. Nil before it is known.
+  private var cancelRows: [JobID: Bool] = [:]
+  /// When paused work may be asked for again, uptime.
+  private(set) var later: [(at: Duration, event: Event)] = []
+  /// Set once the journal failed: nothing more is done.
+  private(set) var isBroken = false
+  /// Jobs whose staging may not stand any more.
+  private(set) var reported: Set<JobID> = []
+  /// The job whose effect runs.
+  private(set) var current: JobID?
+
+  init(
+    hotFolders: [HotFolder], rules: RuleSet, durability: TransferPlan.Durability,
+    journal: ModelJournal, limits: Intake.Limits, makeID: @escaping @Sendable (Date) -> JobID,
+    now: @escaping () -> Moment, say: @escaping (@autoclosure () -> String) -> Void,
+    rescan: @escaping (Place) -> Void, barrier: @escaping () -> Void,
+    rootIdentity: @escaping () -> MountIdentity?
+  ) {
+    self.hotFolders = hotFolders
+    self.journal = journal
+    self.now = now
+    self.say = say
+    self.rescan = rescan
+    self.barrier = barrier
+    self.rootIdentity = rootIdentity
+    intake = Intake(
+      hotFolders: hotFolders, rules: rules,
+      settings: Intake.Settings(durability: durability, owner: "the one state"), limits: limits,
+      makeID: makeID)
+  }
+
+  // MARK: Events
+
+  /// As the watch thread hands them over: flags first, then the queue.
+  func deliver(_ events: [WatchEvent]) {
+    var urgent: [Event] = []
+    for event in events where board.stopFor(event) { urgent.append(.watch(event)) }
+    inbox.insert(contentsOf: urgent, at: 0)
+    inbox += events.map { .watch($0) }
+  }
+
+  func post(_ event: Event) { inbox.append(event) }
+
+  func handleNext() {
+    guard !inbox.isEmpty, !isBroken else { return }
+    apply(inbox.removeFirst())
+  }
+
+  func apply(_ event: Event) {
+    for effect in intake.handle(event, at: now()) { carryOut(effect) }
+  }
+
+  var isIdle: Bool { inbox.isEmpty && chains.isEmpty && looks.isEmpty && syncs.isEmpty }
+
+  var nextDeadline: Duration? {
+    (later.map(\.at) + (intake.nextDeadline.map { [$0] } ?? [])).min()
+  }
+
+  func tick() {
+    let now = now().uptime
+    for item in later where item.at <= now { post(item.event) }
+    later.removeAll { $0.at <= now }
+    post(.tick)
+  }
+
+  // MARK: Running
+
+  func runChain(_ id: JobID) async {
+    guard var chain = chains[id], !chain.isEmpty else { return }
+    let work = chain.removeFirst()
+    chains[id] = chain
+    current = id
+    await run(work)
+    current = nil
+    if chains[id]?.isEmpty == true { chains[id] = nil }
+  }
+
+  func runLook(_ index: Int) async { await run(looks.remove(at: index)) }
+  func runSync() async { await run(syncs.removeFirst()) }
+
+  private func run(_ work: Work) async {
+    if isBroken { return }
+    say("  \(work.name)")
+    do { try await work.body() } catch {
+      say("  the journal cannot be written: everything stops")
+      isBroken = true
+    }
+  }
+
+  private func chain(_ id: JobID, _ name: String, _ body: @escaping () async throws -> Void) {
+    chains[id, default: []].append(Work(name: "\(name) \(id.suffix(4))", body: body))
+  }
+
+  private func withJob(_ id: JobID, _ name: String, _ body: @escaping (Job) async throws -> Void) {
+    guard let job = intake.jobs[id] else { return }
+    chain(id, name) { try await body(job) }
+  }
+
+  // MARK: Effects
+
+  private func carryOut(_ effect: Effect) {
+    switch effect {
+    case .inspect(let key, let change, let wanted):
+      looks.append(Work(name: "look at \(key.directory.path)") { self.look(key, change, wanted) })
+    case .prove(let key, let change, _, _): post(.proven(key, asOf: change, .right))
+    case .stopProof, .tell: break
+    case .chooseVersion(let job, let question):
+      post(.versionChosen(job.id, .number(question.source)))
+    case .stop(let id): board.raise(id)
+    case .enqueue(let job): chain(job.id, "enqueue") { try self.enqueue(job) }
+    case .stage(let id):
+      guard let job = intake.jobs[id] else { return }
+      let flag = board.enter(job)
+      chain(id, "stage") { try await self.stage(job, flag) }
+    case .commit(let id, let recheck):
+      withJob(id, "commit") { try await self.commit($0, recheck) }
+    case .publish(let id): withJob(id, "publish") { try await self.publish($0) }
+    case .finish(let id): withJob(id, "finish") { try await self.finish($0) }
+    case .abort(let id, let reason, let commitUnderWay):
+      if let job = intake.jobs[id] { abort(job, reason, commitUnderWay) }
+    case .recheck(let id, let paths):
+      withJob(id, "recheck") { job in
+        guard let changed = try? self.changed(paths, job) else { return }
+        self.post(.rechecked(id, changed))
+      }
+    case .setAside(let id, let state, let reason):
+      withJob(id, "set aside as \(state):") { try await self.setAside($0, state, reason) }
+    case .requeue(let id, let over, let reason):
+      chain(id, "requeue") {
+        _ = try self.journal.transition(
+          id, from: [.staging, .staged], to: .queued, reason: reason)
+        try self.journal.setOver(over, of: id)
+      }
+    case .amend, .note: break
+    case .recordCancelled(let waiting, let reason):
+      chain(waiting.id, "record the cancel of") { try self.record(waiting, reason) }
+    case .rescan(let place): rescan(place)
+    }
+  }
+
+  private func look(_ key: Arrival.Key, _ change: Int, _ wanted: [WantedLook]) {
+    var inspection = Inspection()
+    for (directory, wanted) in Dictionary(grouping: wanted, by: \.path.parent).sorted(by: {
+      $0.key < $1.key
+    }) {
+      let names = Dictionary(wanted.map { ($0.path.name!, $0) }, uniquingKeysWith: { $1 })
+      let path = key.path(directory)
+      var found = Inspector.look(
+        at: names, in: path, root: hotFolders[key.directory.root].path,
+        known: journal.ingested(path))
+      for stone in journal.tombstones where stone.directory == path {
+        Fingerprint(stone.fingerprint).mark(&found.looks, as: stone.job)
+      }
+      inspection.add(found, only: Set(names.keys), below: directory)
+    }
+    post(.inspected(key, asOf: change, inspection))
+  }
+
+  private func enqueue(_ job: Job) throws {
+    do {
+      try journal.insert(job, .queued, claiming: true)
+      inserted.insert(job.id)
+      post(.enqueued(job.id))
+    } catch let claimed as ModelJournal.Claimed {
+      try journal.insert(job, .held, claiming: false)
+      inserted.insert(job.id)
+      withoutClaims.insert(job.id)
+      post(.claimed(job.id, by: claimed.other, path: claimed.path))
+    }
+  }
+
+  // MARK: Staging
+
+  private func stage(_ job: Job, _ flag: StopFlag) async throws {
+    guard try enterStaging(job) else { return }
+    do throws(TransferError) {
+      if let message = try await unwelcome(job, flag) {
+        return post(.stagingEnded(job.id, .conflict(message)))
+      }
+    } catch {
+      return post(.stagingEnded(job.id, stagingEnd(error, job)))
+    }
+    let earlier = receipts[job.id] ?? []
+    let written = Written()
+    let done: [Receipt]
+    do throws(TransferError) {
+      done = try await transfer.stage(
+        job.plan, keeping: earlier, stop: flag, receipts: { written.receipts += $0 })
+    } catch {
+      try journal.record(written.receipts, of: job.id)
+      receipts[job.id] = earlier + written.receipts
+      let end = stagingEnd(error, job)
+      say("    \(error)")
+      if case .destinationFull = end, (try? await transfer.discard(job.plan)) != nil {
+        try journal.forgetReceipts(of: job.id)
+        receipts[job.id] = nil
+      }
+      return post(.stagingEnded(job.id, end))
+    }
+    try journal.record(written.receipts, of: job.id)
+    receipts[job.id] = done
+    if try journal.transition(job.id, from: [.staging], to: .staged) { post(.staged(job.id)) }
+  }
+
+  // Sendable: called on the caller's thread only.
+  private final class Written: @unchecked Sendable { var receipts: [Receipt] = [] }
+
+  private func enterStaging(_ job: Job) throws -> Bool {
+    do {
+      let entered = try journal.transition(
+        job.id, from: [.waiting, .queued, .staging, .staged, .held], to: .staging,
+        claiming: withoutClaims.contains(job.id))
+      if entered {
+        withoutClaims.remove(job.id)
+        try journal.setOver(nil, of: job.id)
+      }
+      return entered
+    } catch let claimed as ModelJournal.Claimed {
+      post(.claimed(job.id, by: claimed.other, path: claimed.path))
+      return false
+    }
+  }
+
+  private func unwelcome(_ job: Job, _ stop: StopFlag) async throws(TransferError) -> String? {
+    guard job.plan.conflict == .hold else { return nil }
+    let occupant: String?
+    do throws(SystemError) { occupant = try Inspector.occupant(of: job) } catch {
+      throw .io(error, nil)
+    }
+    guard let occupant else { return nil }
+    let standing = try await transfer.survey(job.plan, stop: stop)
+    let isAllThere =
+      standing.count == job.plan.files.count
+      && standing.values.allSatisfy { if case .identical = $0 { true } else { false } }
+    return isAllThere ? nil : occupant
+  }
+
+  private func stagingEnd(_ error: TransferError, _ job: Job) -> StagingEnd {
+    switch error {
+    case .cancelled: return .stopped
+    case .sourceChanged(let index), .unsafeSource(let index, _), .sourceNotAFile(let index, _):
+      return .sourceChanged(job.plan.files[index].source)
+    case .sourceMissing(let index):
+      // A question, not an answer: first everything that was told before.
+      barrier()
+      let path = job.plan.files[index].source
+      switch absence(of: path, in: job.plan.sourceRoot, was: rootIdentity()) {
+      case .file: return .sourceMissing(path, directoryGone: false)
+      case .directory: return .sourceMissing(path, directoryGone: true)
+      case .unknown(let why): return .offline(why)
+      }
+    case .conflict: return .conflict("\(error)")
+    case .destinationFull: return .destinationFull("\(error)")
+    case .destinationMissing, .destinationReplaced, .unsafeDestination, .crossesMounts,
+      .foreignStaging, .stagingLost, .cannot, .readbackDiffers:
+      return .failed("destination", "\(error)")
+    case .sourceRoot: return .offline("\(error)")
+    case .io: return .failed(.io, "\(error)")
+    }
+  }
+
+  // MARK: Commit and publication
+
+  private func commit(_ job: Job, _ recheck: Set<RelativePath>) async throws {
+    onCommit(job)
+    do throws(SystemError) {
+      let root = try Descriptor.directory(at: hotFolders[job.hotFolder].path)
+      if let place = try Inspector.sentinel(over: job, root) {
+        return post(.commitRefused(job.id, .sentinel(place)))
+      }
+      if !recheck.isEmpty, let changed = try changed(recheck, job) {
+        return post(.commitRefused(job.id, .sourceChanged(changed)))
+      }
+    } catch {
+      return post(.commitRefused(job.id, .offline("\(error)")))
+    }
+    do throws(TransferError) {
+      try await transfer.confirm(job.plan, receipts[job.id] ?? [])
+    } catch {
+      return post(.commitRefused(job.id, .destination("\(error)")))
+    }
+    if board.isRaised(job.id) { return post(.commitRefused(job.id, .cancelled)) }
+    let isFirst = try journal.transition(job.id, from: [.staged], to: .committing)
+    post(isFirst ? .committed(job.id) : .commitRefused(job.id, .cancelled))
+  }
+
+  private func changed(_ paths: Set<RelativePath>, _ job: Job) throws(SystemError) -> RelativePath?
+  {
+    try Inspector.changed(
+      job.plan.files.filter { paths.contains($0.source) },
+      Descriptor.directory(at: hotFolders[job.hotFolder].path))
+  }
+
+  private func publish(_ job: Job) async throws {
+    do {
+      if unproven.contains(job.id) { try await prove(job) }
+    } catch let error as TransferError {
+      guard error.isOfTheSource else { return pause(job, "\(error)") }
+      return post(.publishingFailed(job.id, .held("\(error)")))
+    }
+    let all = receipts[job.id] ?? []
+    let outcome: PublishOutcome
+    do throws(TransferError) {
+      outcome = try await transfer.publish(job.plan, all)
+    } catch {
+      return pause(job, "\(error)")
+    }
+    switch outcome {
+    case .published(let skipped):
+      try journal.markFrames(
+        skipped.map { ($0, "skipped") }, of: job.id, published: all.count)
+      post(.published(job.id))
+    case .held(let conflicts):
+      post(.publishingFailed(job.id, .held("\(TransferError.conflict(conflicts))")))
+    case .blocked(let conflicts): pause(job, "\(TransferError.conflict(conflicts))")
+    }
+  }
+
+  private func pause(_ job: Job, _ message: String) {
+    say("    publishing pauses: \(message)")
+    later.append((now().uptime + .seconds(2), .publishingFailed(job.id, .transient(message))))
+  }
+
+  private func finish(_ job: Job) async throws {
+    let all = receipts[job.id] ?? []
+    var left = Set(job.plan.files.map(\.source))
+    if job.plan.isMove {
+      var kept: [(Int, String)] = []
+      if let removals = try? await transfer.removeSources(job.plan, all) {
+        for removal in removals {
+          switch removal.result {
+          case .kept(let why):
+            say("    \(job.plan.files[removal.index].source) is kept: \(why)")
+            kept.append((removal.index, "kept"))
+          case .removed, .alreadyGone: left.remove(job.plan.files[removal.index].source)
+          }
+        }
+      }
+      try journal.markFrames(kept, of: job.id)
+    }
+    do throws(TransferError) {
+      if case .kept(let paths) = try await transfer.discard(job.plan, replacedBy: all) {
+        say("    staging keeps \(paths)")
+        reported.insert(job.id)
+      }
+    } catch {
+      say("    staging cannot be removed: \(error)")
+      reported.insert(job.id)
+    }
+    _ = try journal.transition(job.id, from: [.committing], to: .done)
+    if all.allSatisfy(\.durable) {
+      try journal.setDurable(job.id)
+    } else {
+      syncs.append(
+        Work(name: "sync \(job.id.suffix(4))") {
+          let durable = try? await self.transfer.sync(job.plan, all)
+          if durable?.count == all.count { try self.journal.setDurable(job.id) }
+        })
+    }
+    release(job.id)
+    post(.finished(job.id, kept: left))
+  }
+
+  // MARK: Ending otherwise
+
+  private func abort(_ job: Job, _ reason: Reason, _ commitUnderWay: Bool) {
+    let id = job.id
+    let row = {
+      if let known = self.cancelRows[id] { return known }
+      let isFirst = try self.journal.transition(
+        id, from: [.waiting, .queued, .staging, .staged, .held, .cancelling], to: .cancelling,
+        reason: reason, tombstones: self.tombstones(job, reason))
+      self.cancelRows[id] = isFirst
+      return isFirst
+    }
+    cancelRows[id] = nil
+    if inserted.contains(id) {
+      // Beside whatever the job is doing.
+      do { _ = try row() } catch { isBroken = true }
+    }
+    chain(id, "abort") {
+      let isFirst = try row()
+      if commitUnderWay, !isFirst { return self.post(.tooLate(id)) }
+      try await self.end(job, isFirst)
+    }
+  }
+
+  private func end(_ job: Job, _ isFirst: Bool) async throws {
+    do throws(TransferError) {
+      _ = try await transfer.discard(job.plan, evenOnlyCopies: true)
+    } catch {
+      say("    staging cannot be removed: \(error)")
+      guard isFirst else { return post(.tooLate(job.id)) }
+      return later.append((now().uptime + .seconds(5), .abortAgain(job.id)))
+    }
+    guard isFirst else { return post(.tooLate(job.id)) }
+    try journal.forgetReceipts(of: job.id)
+    _ = try journal.transition(job.id, from: [.cancelling], to: .cancelled)
+    release(job.id)
+    post(.aborted(job.id))
+  }
+
+  private func tombstones(_ job: Job, _ reason: Reason) -> [TombstoneRecord] {
+    guard reason.code == .user else { return [] }
+    return job.members.map { member in
+      let files = job.plan.files[member.files]
+      return TombstoneRecord(
+        hotFolder: hotFolders[job.hotFolder].name,
+        directory: files[member.files.lowerBound].source.parent, pattern: member.head,
+        fingerprint: Fingerprint(
+          files.map { (name: $0.source.name!, snapshot: $0.snapshot) }
+        ).data, job: job.id)
+    }
+  }
+
+  private func record(_ waiting: WaitingJob, _ reason: Reason) throws {
+    guard reason.code == .user else { return try journal.insertCancelled(waiting.id, []) }
+    var stones: [TombstoneRecord] = []
+    for (directory, files) in Dictionary(grouping: waiting.files, by: \.parent) {
+      let names = Dictionary(
+        uniqueKeysWithValues: files.map {
+          ($0.name!, WantedLook(path: $0, checksWhole: false, knownWhole: nil))
+        })
+      let looks = Inspector.look(
+        at: names, in: directory, root: hotFolders[waiting.hotFolder].path,
+        known: journal.ingested(directory)
+      ).looks
+      stones.append(
+        TombstoneRecord(
+          hotFolder: hotFolders[waiting.hotFolder].name, directory: directory,
+          pattern: waiting.head,
+          fingerprint: Fingerprint(looks.map { (name: $0.key, snapshot: $0.value.snapshot) }).data,
+          job: waiting.id))
+    }
+    try journal.insertCancelled(waiting.id, stones)
+  }
+
+  private func setAside(_ job: Job, _ state: JobState, _ reason: Reason) async throws {
+    switch try? await transfer.discard(job.plan) {
+    case .removed, .nothing:
+      try journal.forgetReceipts(of: job.id)
+      receipts[job.id] = nil
+    case .kept, nil: reported.insert(job.id)
+    }
+    _ = try journal.transition(
+      job.id, from: [.waiting, .queued, .staging, .staged, .held, .committing], to: state,
+      reason: reason)
+    say("    \(state): \(reason.message)")
+    board.leave(job.id)
+    post(.setAside(job.id))
+  }
+
+  private func release(_ id: JobID) {
+    board.leave(id)
+    receipts[id] = nil
+    cancelRows[id] = nil
+  }
+
+  // MARK: Recovery
+
+  func recover() async throws {
+    for hotFolder in hotFolders {
+      for back in try await transfer.putBack(hotFolder.path) { say("  put back: \(back)") }
+    }
+    let boot = try currentBootID()
+    try await afterPowerCut(boot)
+    var events: [Event] = []
+    for row in journal.unfinished {
+      var job = row.job
+      job.restore(row.state, row.reason)
+      inserted.insert(job.id)
+      if job.state == .held { withoutClaims.insert(job.id) }
+      let earlier = row.receipts.values.sorted { $0.index < $1.index }
+      receipts[job.id] = earlier
+      if job.state == .committing, earlier.contains(where: { $0.isDoubtful(under: boot) }) {
+        unproven.insert(job.id)
+      }
+      say("  taken up again in state \(row.state): \(job.id.suffix(4))")
+      events.append(.recovered(job))
+    }
+    for event in events { apply(event) }
+  }
+
+  private func afterPowerCut(_ boot: String) async throws {
+    for row in journal.ended(beforeBoot: boot) {
+      let all = row.receipts.values.sorted { $0.index < $1.index }
+      if row.state == .done, !row.isDurable, try reopen(row.job) { continue }
+      do throws(TransferError) {
+        _ = try await transfer.discard(
+          row.job.plan, evenOnlyCopies: row.state == .cancelled, replacedBy: all)
+      } catch {
+        say("  staging cannot be removed: \(error)")
+        reported.insert(row.job.id)
+      }
+    }
+    try journal.setBoot(boot)
+  }
+
+  private func reopen(_ job: Job) throws -> Bool {
+    do {
+      return try journal.transition(job.id, from: [.done], to: .committing, claiming: true)
+    } catch is ModelJournal.Claimed {
+      return false
+    }
+  }
+
+  private func prove(_ job: Job) async throws {
+    let earlier = receipts[job.id] ?? []
+    var proven = try await transfer.recheck(job.plan, earlier)
+    if proven.count < earlier.count {
+      proven = try await transfer.stage(job.plan, keeping: proven)
+    }
+    try journal.record(proven, of: job.id)
+    receipts[job.id] = proven
+    unproven.remove(job.id)
+  }
+}

@@ -1,0 +1,203 @@
+import Files
+import Ingest
+import Paths
+import ReadModel
+
+/// The invariants.
+extension World {
+  // MARK: After each step
+
+  /// Nothing is lost: what was made and not removed by its owner would survive a power cut now.
+  func checkOwed(_ when: String) {
+    var durable: Set<[UInt8]> = []
+    for volume in [volume, vault] {
+      for node in volume.nodes.values where node.kind == .file && node.durableLinks > 0 {
+        durable.insert(node.durableBytes)
+      }
+    }
+    for (content, name) in owed where !durable.contains(content) {
+      owed[content] = nil
+      broken("\(when): \(name) is lost: \(text(content))")
+    }
+    for (id, found) in foreign {
+      let there = found.volume.node(at: found.path)
+      if there !== found.node, !found.path.components.contains("r") {
+        broken("\(when): somebody's own file at \(found.path) was taken away")
+        foreign[id] = nil
+      }
+    }
+    for directory in base.nodes.values
+    where directory !== base.root && !directory.entries.isEmpty
+      && directory.places.first?.name == "vault"
+    {
+      broken("\(when): something was written below the vault's mount point")
+    }
+  }
+
+  /// What is visible under a final name is whole.
+  func checkVisible() {
+    for (volume, root) in destinations {
+      forEachVisible(volume, root) { path, node in
+        if foreign[ObjectIdentifier(node)] != nil || node.places.count > 1 { return }
+        guard let name = complete[node.bytes] else {
+          return broken("\(path) holds what was never whole: \(text(node.bytes))")
+        }
+        if finalName(of: name) != path.name {
+          broken("\(path) holds what was \(name)")
+        }
+      }
+    }
+  }
+
+  private var destinations: [(Volume, RelativePath)] { [(volume, Self.shows), (vault, .root)] }
+
+  private func forEachVisible(
+    _ volume: Volume, _ root: RelativePath, _ body: (RelativePath, Node) -> Void
+  ) {
+    guard let top = volume.node(at: root) else { return }
+    var pending = [(root, top)]
+    while let (path, directory) = pending.popLast() {
+      for (name, node) in directory.entries.sorted(by: { $0.key < $1.key }) {
+        if name.bytes.starts(with: ".hotplate-".utf8) { continue }
+        if node.kind == .directory { pending.append((path.appending(name), node)) }
+        if node.kind == .file { body(path.appending(name), node) }
+      }
+    }
+  }
+
+  private func finalName(of source: FileName) -> FileName? {
+    let parts = source.bytes.split(separator: UInt8(ascii: "."))
+    guard parts.count == 3, let number = Int(String(decoding: parts[1], as: UTF8.self)) else {
+      return nil
+    }
+    let digits = String(10_000 + number).dropFirst()
+    return FileName("\(String(decoding: parts[0], as: UTF8.self)).\(digits).dat")
+  }
+
+  /// A directory that we made appears whole.
+  func checkWhole(_ call: ModelKernel.Call) {
+    guard let volume = call.volume, let daemon else { return }
+    for job in daemon.intake.jobs.values
+    where job.state == .committing && job.plan.conflict != .skip {
+      for directory in Set(job.plan.files.map(\.destination.parent)) {
+        let path = (volume === vault ? RelativePath.root : Self.shows).appending(directory)
+        guard let node = volume.node(at: path), isStagedBy(node, job.id) else { continue }
+        let planned = job.plan.files.filter { $0.destination.parent == directory }
+        let here = planned.filter { node.entries[$0.destination.name!] != nil }
+        if here.count != planned.count, !wholeOnce.contains(ObjectIdentifier(node)) {
+          broken("\(path) was seen with \(here.count) of \(planned.count) frames")
+        }
+        // From here on others may take away what they like.
+        wholeOnce.insert(ObjectIdentifier(node))
+      }
+    }
+  }
+
+  // MARK: At a row
+
+  func check(row id: JobID, _ old: JobState?, _ new: JobState) {
+    guard let row = journal.rows[id] else { return }
+    let isReopened = old == .done && new == .committing && !row.isDurable && isPowerCut
+    if let old, old.isFinal, !isReopened { broken("\(id) went from \(old) to \(new)") }
+    // Held after its commit nothing of it is visible, and it may be cancelled like any other.
+    if let commit = row.states.lastIndex(of: .committing), row.states.last == .cancelled,
+      !row.states[commit...].contains(.held)
+    {
+      broken("\(id) is committed and cancelled")
+    }
+    switch new {
+    case .committing:
+      let standing = sentinels(over: row.job)
+      if sentinelsAtCommit.contains(where: { node in standing.contains { $0 === node } }) {
+        broken("\(id) was committed below a sentinel")
+      }
+    case .cancelled: checkNoTrace(row.job)
+    default: break
+    }
+  }
+
+  private func checkNoTrace(_ job: Job) {
+    for volume in [volume, vault] {
+      for node in volume.nodes.values {
+        if node.places.contains(where: { $0.name == FileName(".hotplate-\(job.id)") }) {
+          broken("\(job.id) is cancelled and \(volume.path(of: node)!) is still there")
+        }
+      }
+    }
+    let root = job.plan.destinationRoot == "/vault" ? RelativePath.root : Self.shows
+    let volume = job.plan.destinationRoot == "/vault" ? vault : volume
+    for file in job.plan.files {
+      if let node = volume.node(at: root.appending(file.destination)), isStagedBy(node, job.id) {
+        broken("\(job.id) is cancelled and \(file.destination) is visible")
+      }
+    }
+  }
+
+  private func isStagedBy(_ node: Node, _ id: JobID) -> Bool {
+    madeBy[ObjectIdentifier(node)] == id
+  }
+
+  /// Remembers who made what.
+  func note(_ change: NameChange, on volume: Volume) {
+    guard case .make(let node, let name) = change, let path = volume.path(of: name.parent) else {
+      return
+    }
+    for component in path.components where component.bytes.starts(with: ".hotplate-".utf8) {
+      madeBy[ObjectIdentifier(node)] = String(
+        decoding: component.bytes.dropFirst(10), as: UTF8.self)
+      keepAlive.append(node)
+    }
+  }
+
+  // MARK: At rest
+
+  func checkAtRest() {
+    checkOwed("at rest")
+    checkVisible()
+    guard let daemon else { return broken("no daemon at rest") }
+    for job in daemon.intake.jobs.values where job.state != .held && job.state != .failed {
+      broken("\(job.id) is stuck in \(job.state)")
+    }
+    for row in journal.rows.values where !row.state.isFinal && row.state != .held {
+      broken("\(row.job.id) is stuck in \(row.state) by its row")
+    }
+    for arrival in daemon.intake.arrivals.values {
+      switch arrival.phase {
+      case .blocked, .held: break
+      default:
+        broken(
+          "\(arrival.key.directory.path) \(arrival.files.keys.map(\.description).sorted()) still \(arrival.phase)"
+        )
+      }
+    }
+    for (volume, node) in [volume, vault].flatMap({ volume in
+      volume.nodes.values.map { (volume, $0) }
+    }) {
+      for place in node.places where place.name.bytes.starts(with: ".hotplate-".utf8) {
+        let id = String(decoding: place.name.bytes.dropFirst(10), as: UTF8.self)
+        let isUnfinished = journal.rows[id].map { !$0.state.isFinal } ?? false
+        if !isUnfinished, !daemon.reported.contains(id), !reportedEver.contains(id) {
+          broken("\(volume.path(of: node)!) is left over")
+        }
+      }
+    }
+    checkAnswers(daemon)
+  }
+
+  private func checkAnswers(_ daemon: ModelDaemon) {
+    var pending = [(RelativePath.root, volume.node(at: Self.hot)!)]
+    while let (path, directory) = pending.popLast() {
+      for (name, node) in directory.entries {
+        if name.bytes.starts(with: ".hotplate-".utf8) { continue }
+        let place = path.appending(name)
+        if name.bytes.suffix(7).elementsEqual(".cancel".utf8) { continue }
+        if node.kind == .directory { pending.append((place, node)) }
+        if node.kind == .file, !daemon.intake.knows(place) { broken("\(place) has no answer") }
+      }
+    }
+  }
+
+  private func text(_ content: [UInt8]) -> String {
+    "'\(String(decoding: content, as: UTF8.self))'"
+  }
+}

@@ -1,0 +1,367 @@
+import Files
+import Foundation
+import Glibc
+import Ingest
+import Paths
+import ReadModel
+import Rules
+import Synchronization
+import Transfer
+import Watching
+
+/// A promise that did not hold.
+struct Violation: Error {
+  let text: String
+}
+
+/// Everything around the daemon: its file systems, its journal, its clock, and the people and programs who use the same
+/// folders. One seed decides all that happens.
+final class World {
+  var random: Numbers
+  let kernel: ModelKernel
+  /// Holds the hot folder, the default root and what lies outside both.
+  let volume: Volume
+  /// Another file system, with a root of its own.
+  let vault: Volume
+  let base: Volume
+  let watcher: ModelWatcher
+  let journal = ModelJournal()
+  var daemon: ModelDaemon?
+  let habits: Habits
+
+  /// What the owners have made whole and not removed.
+  var owed: [[UInt8]: String] = [:]
+  /// All that was ever whole, with the name that it was made under.
+  var complete: [[UInt8]: FileName] = [:]
+  /// What others put at the destination, by node.
+  var foreign: [ObjectIdentifier: Foreign] = [:]
+  var writers: [Writer] = []
+  var generation = 0
+  var violations: [String] = []
+  /// The job in whose staging a node was made.
+  var madeBy: [ObjectIdentifier: JobID] = [:]
+  /// So that no other node gets the identifier of one that is gone.
+  var keepAlive: [Node] = []
+  /// Directories of ours that have been visible with all their frames.
+  var wholeOnce: Set<ObjectIdentifier> = []
+  /// Jobs of which some life of the daemon said that staging stays.
+  var reportedEver: Set<JobID> = []
+
+  /// Told of since the commit of the current job began.
+  var sentinelsAtCommit: [Node] = []
+  /// Calls until the process is killed.
+  var killIn: Int?
+  var isDead = false
+  /// From the time that all faults end.
+  var isCalm = false
+  var isPowerCut = false
+  private(set) var calls = 0
+  private(set) var kills = 0
+  private(set) var powerCuts = 0
+  private var birth: Int64 = 0
+  private let ids = IDs()
+  private var isActing = false
+
+  let isTelling: Bool
+  private(set) var story: [String] = []
+
+  struct Foreign {
+    let node: Node
+    let volume: Volume
+    let path: RelativePath
+  }
+
+  /// Rising numbers, over all lives of the daemon.
+  final class IDs: Sendable {
+    private let last = Atomic<Int>(10_000)
+    func next() -> JobID { "job-\(last.wrappingAdd(1, ordering: .relaxed).newValue)" }
+  }
+
+  /// A program that writes a frame bit by bit.
+  struct Writer {
+    let node: Node
+    let content: [UInt8]
+  }
+
+  static let hot = RelativePath("drop")!
+  static let shows = RelativePath("shows")!
+
+  init(seed: UInt64, isTelling: Bool) {
+    self.isTelling = isTelling
+    random = Numbers(seed: seed)
+    habits = Habits(&random)
+    base = Volume("base", device: 1)
+    volume = Volume("volume", device: 2, habits.traits(&random))
+    vault = Volume("vault", device: 3, habits.traits(&random))
+    kernel = ModelKernel(base: base)
+    kernel.chunk = habits.chunk
+    watcher = ModelWatcher(volume, at: Self.hot)
+    for name: FileName in ["volume", "vault"] {
+      _ = try? base.make(.directory, name, in: base.root, kernel.now)
+    }
+    for name: FileName in ["drop", "shows", "outside"] {
+      _ = try? volume.make(.directory, name, in: volume.root, kernel.now)
+    }
+    for volume in [base, volume, vault] { volume.syncAll() }
+    kernel.mount(volume, at: "/volume")
+    kernel.mount(vault, at: "/vault")
+    vault.onChange = { [unowned self] in note($0, on: vault) }
+    volume.onChange = { [unowned self] change in
+      note(change, on: volume)
+      watcher.tell(change, splits: random.once(in: 4))
+    }
+    kernel.before = { [unowned self] (call) throws(Errno) in try before(call) }
+    kernel.after = { [unowned self] in after($0) }
+    journal.before = { [unowned self] in try beforeRow($0) }
+    journal.after = { [unowned self] in try afterRow($0, $1, $2) }
+  }
+
+  func say(_ text: @autoclosure () -> String) { if isTelling { story.append(text()) } }
+
+  func broken(_ text: String) {
+    say("BROKEN: \(text)")
+    violations.append(text)
+  }
+
+  var moment: Moment {
+    Moment(
+      uptime: .nanoseconds(kernel.now - birth),
+      wall: Date(timeIntervalSince1970: Double(kernel.now / 1_000_000) / 1000))
+  }
+
+  // MARK: The daemon's life
+
+  func start() async {
+    birth = kernel.now - 1_000_000_000
+    isDead = false
+    say("the daemon starts")
+    let daemon = ModelDaemon(
+      hotFolders: [
+        HotFolder(
+          name: "drop", path: "/volume/drop",
+          roots: ["default": "/volume/shows", "vault": "/vault"])
+      ], rules: habits.rules, durability: habits.durability, journal: journal,
+      limits: Intake.Limits(),
+      makeID: { [ids] _ in ids.next() }, now: { [unowned self] in moment },
+      say: { [unowned self] in say($0()) },
+      rescan: { [unowned self] in watcher.rescan($0, first: random.once(in: 2)) },
+      barrier: { [unowned self] in deliver(watcher.events.count) },
+      rootIdentity: { [unowned self] in rootIdentity })
+    daemon.onCommit = { [unowned self] in sentinelsAtCommit = sentinels(over: $0) }
+    self.daemon = daemon
+    do {
+      rootIdentity = try MountIdentity(of: Descriptor.directory(at: "/volume/drop"))
+      try await daemon.recover()
+      watcher.start()
+    } catch {
+      say("it cannot start: \(error)")
+      stop()
+    }
+    if isDead { bury() }
+  }
+
+  private var rootIdentity: MountIdentity?
+
+  /// The process is gone; its descriptors are closed and nobody listens to events.
+  func bury() {
+    kills += 1
+    say("kill -9 at \(calls) calls")
+    stop()
+  }
+
+  func stop() {
+    reportedEver.formUnion(daemon?.reported ?? [])
+    daemon = nil
+    watcher.stop()
+    kernel.closeAll()
+    isDead = false
+    killIn = nil
+  }
+
+  func cutPower() {
+    powerCuts += 1
+    say("the power is cut")
+    stop()
+    isPowerCut = true
+    for volume in [base, volume, vault] { volume.cutPower(&random) }
+    for writer in writers { giveUp(writer.node) }
+    writers = []
+    kernel.boot += 1
+    foreign = foreign.filter { !$0.value.node.places.isEmpty }
+  }
+
+  // MARK: Between the daemon's calls
+
+  private func before(_ call: ModelKernel.Call) throws(Errno) {
+    if isDead { throw Errno(rawValue: ECANCELED) }
+    calls += 1
+    if let left = killIn {
+      killIn = left - 1
+      if left <= 0 {
+        isDead = true
+        throw Errno(rawValue: ECANCELED)
+      }
+    }
+    if !isCalm, !isActing {
+      if random.once(in: habits.interference) {
+        say("    meanwhile, before \(call.name) \(call.text()):")
+        act()
+      }
+      if random.once(in: 6) { deliver(Int.random(in: 1...3, using: &random)) }
+      if random.once(in: 6) { daemon?.handleNext() }
+      if habits.errors > 0, random.once(in: habits.errors), let error = error(of: call) {
+        say("    \(call.name) \(call.text()) fails: \(error.message)")
+        throw error
+      }
+    }
+    if isTelling, call.changes || call.name.description == "fsync" {
+      say("    \(call.name) \(call.text())")
+    }
+  }
+
+  /// One that this call may have.
+  private func error(of call: ModelKernel.Call) -> Errno? {
+    let possible: [Errno] =
+      switch "\(call.name)" {
+      case "pwrite", "fallocate": [.noSpace, .overQuota, .inputOutput]
+      case "mkdirat", "linkat", "renameat2", "symlinkat": [.noSpace, .inputOutput, .noPermission]
+      case "openat2", "open": [.inputOutput, Errno(rawValue: EMFILE), .stale]
+      case "pread", "fsync", "statx", "getdents", "unlinkat", "rmdir": [.inputOutput]
+      default: []
+      }
+    return possible.randomElement(using: &random)
+  }
+
+  private func beforeRow(_ what: () -> String) throws {
+    if isDead { throw ModelJournal.Broken() }
+    calls += 1
+    if !isCalm, !isActing {
+      if random.once(in: 8) { deliver(Int.random(in: 1...3, using: &random)) }
+      if random.once(in: 200) {
+        say("    the journal's disk is full at: \(what())")
+        throw ModelJournal.Broken()
+      }
+      if random.once(in: 60) {
+        isDead = true
+        throw ModelJournal.Broken()
+      }
+    }
+    say("    journal: \(what())")
+  }
+
+  private func afterRow(_ id: JobID, _ old: JobState?, _ new: JobState) throws {
+    check(row: id, old, new)
+    if !isCalm, random.once(in: 60) {
+      isDead = true
+      throw ModelJournal.Broken()
+    }
+  }
+
+  func deliver(_ count: Int) {
+    let events = watcher.take(count)
+    guard !events.isEmpty else { return }
+    for event in events { say("    told: \(event)") }
+    daemon?.deliver(events)
+  }
+
+  private func after(_ call: ModelKernel.Call) {
+    if call.name.description == "renameat2" { checkWhole(call) }
+    if call.name.description == "unlinkat" { checkOwed("after an unlink") }
+  }
+
+  // MARK: Turns
+
+  /// Something happens: to the daemon, in it, or around it.
+  func turn() async {
+    guard let daemon else {
+      if random.once(in: 2) { act() } else { await start() }
+      return
+    }
+    switch Int.random(in: 0..<40, using: &random) {
+    case 0...3: act()
+    case 4...11: deliver(Int.random(in: 1...6, using: &random))
+    case 12...19: for _ in 0..<Int.random(in: 1...6, using: &random) { daemon.handleNext() }
+    case 20...30: await work(daemon)
+    case 31...37: pass()
+    case 38: if habits.kills { killIn = Int.random(in: 0...80, using: &random) }
+    default:
+      switch Int.random(in: 0..<6, using: &random) {
+      case 0: cutPower()
+      case 1:
+        say("the daemon is stopped")
+        stop()
+      default: break
+      }
+    }
+    await settleDeath()
+  }
+
+  private func settleDeath() async {
+    if daemon?.isBroken == true { isDead = true }
+    if isDead { bury() }
+    checkOwed("after a turn")
+  }
+
+  /// One piece of the daemon's work.
+  private func work(_ daemon: ModelDaemon) async {
+    let chains = daemon.chains.keys.sorted()
+    let pieces = chains.count + daemon.looks.count + daemon.syncs.count
+    guard pieces > 0 else { return pass() }
+    let piece = Int.random(in: 0..<pieces, using: &random)
+    if piece < chains.count {
+      await daemon.runChain(chains[piece])
+    } else if piece < chains.count + daemon.looks.count {
+      await daemon.runLook(piece - chains.count)
+    } else {
+      await daemon.runSync()
+    }
+  }
+
+  /// Time passes until something is due.
+  func pass() {
+    guard let daemon else { return }
+    if let due = daemon.nextDeadline {
+      let wait = due - moment.uptime
+      if wait > .zero {
+        kernel.now +=
+          Int64(wait.components.seconds) * 1_000_000_000
+          + wait.components.attoseconds / 1_000_000_000
+      }
+    } else {
+      kernel.now += 1_000_000_000
+    }
+    daemon.tick()
+    // The kernel writes back what is old.
+    if random.once(in: 4) { for volume in [volume, vault] { volume.syncAll() } }
+  }
+
+  /// All faults end, and everything comes to rest.
+  ///
+  /// - Returns: whether it did.
+  func rest() async -> Bool {
+    isCalm = true
+    calmDown()
+    for _ in 0..<4_000 {
+      guard let daemon else {
+        await start()
+        continue
+      }
+      if daemon.isBroken {
+        stop()
+        continue
+      }
+      if !watcher.events.isEmpty { deliver(watcher.events.count) }
+      if !daemon.inbox.isEmpty {
+        daemon.handleNext()
+      } else if !daemon.looks.isEmpty || !daemon.chains.isEmpty || !daemon.syncs.isEmpty {
+        await work(daemon)
+      } else if daemon.nextDeadline != nil {
+        pass()
+      } else {
+        return true
+      }
+      if isDead { bury() }
+    }
+    return false
+  }
+}

@@ -1,0 +1,108 @@
+import Foundation
+import GRDB
+import Paths
+import TestSupport
+import Testing
+
+private let shot = "sh010"
+private let frames = 4
+private let bytes = 100_000
+
+/// What a power cut leaves is laid by hand between two lives of the program: zeros in published frames that were not
+/// synced yet, staging that came back, and a journal that knows another boot.
+extension Promises {
+  @Test func `what a power cut took of a published copy is delivered again at the next start`()
+    async throws
+  {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      let expected = tree.expectedContents(shot, frames: frames, bytes: bytes)
+      let job = try tree.deliverAndEnd()
+      for frame in [1001, 1003] {
+        let path = "\(tree.destination)/\(published(shot, frame))"
+        let file = try FileHandle(forWritingTo: URL(filePath: path))
+        try file.write(contentsOf: Data(repeating: 0, count: bytes))
+        try file.close()
+      }
+      try tree.endedUnderAnotherBoot(job)
+
+      let daemon = try tree.start()
+      try daemon.waitForJob(in: "done")
+      #expect(try TreeDigest(of: tree.destination).contents == expected)
+      let again = try daemon.hotplate(["show", job])
+      #expect(again.out.contains("2 frames did not survive"), "\(again.out)")
+      try waitUntil("staging to be gone") { tree.hasNoTrace() }
+      #expect(try daemon.jobs().map(\.id) == [job], "it was taken as something new")
+    }
+  }
+
+  @Test func `a frame that a power cut took and whose source is gone is named, and its job held`()
+    async throws
+  {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      let job = try tree.deliverAndEnd()
+      try Data(count: bytes).write(
+        to: URL(filePath: "\(tree.destination)/\(published(shot, 1002))"), options: [])
+      try tree.shell("rm", "--", "\(tree.drop)/\(shot)/\(shot)_v1.2.exr")
+      try tree.endedUnderAnotherBoot(job)
+
+      let daemon = try tree.start()
+      let held = try daemon.waitForJob(in: "held")
+      #expect(held.id == job)
+      #expect(try daemon.hotplate(["show", job]).out.contains("did not survive"))
+      #expect(
+        access("\(tree.destination)/\(published(shot, 1002))", F_OK) != 0,
+        "zeros stand under a final name")
+    }
+  }
+
+  @Test func `staging that a power cut brought back is removed at the next start`() async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      let job = try tree.deliverAndEnd()
+      try tree.endedUnderAnotherBoot(job, isDurable: true)
+      let staging = "\(tree.destination)/.hotplate-\(job)/tree/shots"
+      try FileManager.default.createDirectory(atPath: staging, withIntermediateDirectories: true)
+      try Data("part".utf8).write(to: URL(filePath: staging + "/frame.exr"))
+
+      _ = try tree.start()
+      #expect(tree.hasNoTrace())
+    }
+  }
+}
+
+extension HotFolderTree {
+  /// - Returns: the job's id.
+  fileprivate func deliverAndEnd() throws -> String {
+    let daemon = try start()
+    try shell("mv", "--", try make(shot, frames: frames, bytes: bytes), "\(drop)/\(shot)")
+    let job = try daemon.waitForJob(in: "done")
+    try daemon.terminate()
+    return job.id
+  }
+
+  /// The journal as it would be had the machine stopped right after `done`.
+  fileprivate func endedUnderAnotherBoot(_ job: String, isDurable: Bool = false) throws {
+    let journal = try DatabaseQueue(path: "\(state)/journal.sqlite")
+    try journal.write { database in
+      try database.execute(
+        sql: "UPDATE setting SET value = ? WHERE key = 'boot'",
+        arguments: [Data("0 another-boot".utf8)])
+      try database.execute(
+        sql: "UPDATE job SET durable = ? WHERE id = ?", arguments: [isDurable, job])
+      let receipts = try Row.fetchAll(database, sql: "SELECT job, ordinal, data FROM receipt")
+      for row in receipts {
+        var receipt =
+          try JSONSerialization.jsonObject(with: row["data"]) as? [String: Any] ?? [:]
+        receipt["bootID"] = "another-boot"
+        receipt["durable"] = isDurable
+        try database.execute(
+          sql: "UPDATE receipt SET data = ? WHERE job = ? AND ordinal = ?",
+          arguments: [
+            try JSONSerialization.data(withJSONObject: receipt), row["job"], row["ordinal"],
+          ])
+      }
+    }
+  }
+}
