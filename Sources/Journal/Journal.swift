@@ -14,10 +14,13 @@ public final class Journal: Sendable {
   /// A random name of this state directory, made once; staging that bears it is ours.
   public let identity: String
 
-  let path: String
+  /// Of the database file.
+  public let path: String
   let ids: JobIDs
   private let database: any DatabaseWriter
   private let lock: StateLock?
+  private let ballast: Ballast?
+  private let onShortage = Mutex<(@Sendable () -> Void)?>(nil)
   private let isClosed = Mutex(false)
 
   /// Opens the journal of a daemon: makes the directory (0700) if it is missing, holds its lock, checks the file.
@@ -38,10 +41,25 @@ public final class Journal: Sendable {
       try Schema.migrator.migrate(pool)
       database = pool
       (identity, ids) = try pool.read(startingPoint)
+      try openReaders(of: pool)
     } catch {
       throw JournalError(error, path: path)
     }
+    ballast = Ballast(directory: stateDirectory)
   }
+
+  /// Whether the room that is held for the last rows has been given up, or never could be held: nothing new should begin.
+  public var isShortOfRoom: Bool { ballast.map { !$0.isStanding } ?? false }
+
+  /// Calls `body`, on any thread, when a row was written into the room that was held for the last ones.
+  public func whenShortOfRoom(_ body: @escaping @Sendable () -> Void) {
+    onShortage.withLock { $0 = body }
+  }
+
+  /// Holds room for the last rows again. Blocks for a moment: not on a cooperative thread.
+  ///
+  /// - Returns: whether there was enough of it.
+  public func regainRoom() -> Bool { ballast?.hold() ?? true }
 
   /// Opens the journal without its lock for looking only, as `jobs` and `show` do when no daemon answers.
   ///
@@ -51,6 +69,7 @@ public final class Journal: Sendable {
     guard FileManager.default.fileExists(atPath: path) else { throw .absent(path: path) }
     try refuseNetworkFileSystem(readingStateDirectory)
     lock = nil
+    ballast = nil
     self.path = path
     do {
       try checkBeforeWriting(path, mayRecover: false)
@@ -96,7 +115,21 @@ extension Journal {
   /// Runs `body` in one transaction, which is on the disk when this returns.
   ///
   /// GRDB's own `async` write throws when the task is cancelled; its callback form does not.
+  ///
+  /// On a full disk it is tried a second time, in the room that was held for that: the first try was taken back whole.
   func write<T: Sendable>(
+    _ body: @escaping @Sendable (Database) throws -> T
+  ) async throws(JournalError) -> T {
+    do throws(JournalError) {
+      return try await writeOnce(body)
+    } catch {
+      guard case .full = error, let ballast, ballast.release() else { throw error }
+      onShortage.withLock { $0 }?()
+      return try await writeOnce(body)
+    }
+  }
+
+  private func writeOnce<T: Sendable>(
     _ body: @escaping @Sendable (Database) throws -> T
   ) async throws(JournalError) -> T {
     let result: Result<T, any Error> = await withCheckedContinuation { done in
@@ -131,10 +164,28 @@ private func configuration(readOnly: Bool = false) -> Configuration {
   configuration.readonly = readOnly
   configuration.foreignKeysEnabled = true
   // Each connection holds three descriptors, and the daemon must live with 64.
-  configuration.maximumReaderCount = 2
+  configuration.maximumReaderCount = readers
   // A reader of another process may hold a lock for the moment it recovers the WAL.
   configuration.busyMode = .timeout(10)
   return configuration
+}
+
+private let readers = 2
+
+/// Opens every connection now: later there might be no descriptor left, and a journal that cannot be read ends everything.
+private func openReaders(of pool: DatabasePool) throws {
+  let (begun, may) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+  let failure = Mutex<(any Error)?>(nil)
+  for _ in 1...readers {
+    pool.asyncRead { result in
+      if case .failure(let error) = result { failure.withLock { $0 = error } }
+      begun.signal()
+      may.wait()
+    }
+  }
+  for _ in 1...readers { begun.wait() }
+  for _ in 1...readers { may.signal() }
+  if let error = failure.withLock({ $0 }) { throw error }
 }
 
 /// Looks at an existing file through a connection that cannot write, so that a damaged one stays as it is.

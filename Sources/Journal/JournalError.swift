@@ -22,6 +22,8 @@ public enum JournalError: Error, Hashable, Sendable {
   /// No space left for another row. What was acknowledged stands.
   case full(path: String)
   case readOnly(path: String)
+  /// The disk failed. What was acknowledged stands as far as the disk holds it.
+  case inputOutput(path: String, message: String)
   case closed
   /// A system call on the state directory failed.
   case system(call: String, path: String, message: String)
@@ -48,7 +50,11 @@ extension JournalError: CustomStringConvertible {
     case .noSuchJob(let id): "no job '\(id)'; `hotplate jobs` lists them"
     case .ambiguous(let prefix, let jobs):
       "'\(prefix)' begins several jobs (\(jobs.joined(separator: ", "))); give more of the id"
-    case .full(let path): "no space left for the journal \(path); make room on that disk"
+    case .full(let path):
+      "no space left for the journal \(path); make room on that disk and start again, nothing is lost"
+    case .inputOutput(let path, let message):
+      "the disk of the journal \(path) fails (\(message)); look at the kernel's log, then start again: "
+        + "what is staged is kept, and nothing is removed without its row"
     case .readOnly(let path):
       "the journal \(path) cannot be written; check its permissions and mount"
     case .closed: "the journal is closed"
@@ -67,6 +73,8 @@ extension JournalError {
       let message = error.message ?? "\(error.resultCode)"
       switch error.resultCode.primaryResultCode {
       case .SQLITE_FULL: self = .full(path: path)
+      case .SQLITE_IOERR:
+        self = .inputOutput(path: path, message: "\(message), \(error.extendedResultCode)")
       case .SQLITE_READONLY, .SQLITE_PERM: self = .readOnly(path: path)
       case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = .damaged(path: path, report: message)
       // GRDB's word for an access after close().

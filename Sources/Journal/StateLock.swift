@@ -23,6 +23,7 @@ final class StateLock: Sendable {
       throw .locked(directory: directory, holder: Holder.read(from: file))
     }
     descriptor = Mutex(file)
+    Ballast.makeWay(in: directory)
     do {
       try Holder.current.write(to: file, path: path)
     } catch {

@@ -76,8 +76,14 @@ struct Daemon {
     ready.cancel()
     await keeper.stop()
     await onEnd(engine)
+    do {
+      try result.get()
+    } catch let error as JournalError {
+      // It says what is wrong with the journal; closing it could only say it again.
+      try? await journal.close()
+      throw Failure(.cannotWrite, "\(error)", remedy: nil)
+    }
     try await journal.close()
-    try result.get()
   }
 
   private func listenAddress(_ text: String?) throws -> LoopbackAddress? {
