@@ -21,6 +21,7 @@
 #endif
 
 const int hp_o_path = O_PATH;
+const int hp_o_tmpfile = O_TMPFILE;
 const unsigned hp_rename_noreplace = RENAME_NOREPLACE;
 const unsigned hp_rename_exchange = RENAME_EXCHANGE;
 

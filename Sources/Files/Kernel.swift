@@ -56,6 +56,8 @@ public protocol Kernel: Sendable {
 
   /// `f_type` of `statfs(2)`.
   func fileSystemType(_ file: Int32) throws(Errno) -> Int64
+  /// `statvfs(3)`.
+  func room(_ directory: Int32) throws(Errno) -> Room
   /// This boot of the kernel, in letters, digits and dashes.
   func bootID() throws(SystemError) -> String
 }

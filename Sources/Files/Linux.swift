@@ -9,19 +9,22 @@ public struct Linux: Kernel {
   // MARK: Opening
 
   public func openDirectory(at path: String) throws(Errno) -> Int32 {
-    try descriptor(Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC))
+    try descriptor(withFreeDescriptor { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) })
   }
 
   public func open(_ directory: Int32, _ path: [UInt8], _ flags: Int32, _ mode: mode_t)
     throws(Errno) -> Int32
   {
-    try descriptor(withBytes(path) { hp_open_beneath(directory, $0, flags, mode) })
+    try descriptor(
+      withBytes(path) { path in
+        withFreeDescriptor { hp_open_beneath(directory, path, flags, mode) }
+      })
   }
 
   public func close(_ file: Int32) { Glibc.close(file) }
 
   public func closeCopy(_ file: Int32) throws(Errno) {
-    try done(Glibc.close(try descriptor(fcntl(file, F_DUPFD_CLOEXEC, 0))))
+    try done(Glibc.close(try descriptor(withFreeDescriptor { fcntl(file, F_DUPFD_CLOEXEC, 0) })))
   }
 
   // MARK: Names
@@ -34,7 +37,8 @@ public struct Linux: Kernel {
 
   public func entries(_ directory: Int32, _ body: (FileName, FileKind) -> Bool) throws(Errno) {
     // A stream of its own: reading moves the offset that all duplicates of a descriptor share.
-    let copy = try descriptor(openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC))
+    let copy = try descriptor(
+      withFreeDescriptor { openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) })
     guard let stream = fdopendir(copy) else {
       let error = Errno.current
       Glibc.close(copy)
@@ -164,6 +168,21 @@ public struct Linux: Kernel {
     return type
   }
 
+  public func room(_ directory: Int32) throws(Errno) -> Room {
+    var answer = statvfs()
+    try done(fstatvfs(directory, &answer))
+    let block = max(1, Int(answer.f_frsize))
+    let countsBytes = answer.f_blocks > 0
+    let countsFiles = answer.f_files > 0
+    return Room(
+      volume: try status(directory, nil).device,
+      bytes: countsBytes ? Int(clamping: answer.f_bavail).clampedProduct(block) : nil,
+      files: countsFiles ? Int(clamping: answer.f_favail) : nil,
+      totalBytes: countsBytes ? Int(clamping: answer.f_blocks).clampedProduct(block) : nil,
+      totalFiles: countsFiles ? Int(clamping: answer.f_files) : nil,
+      block: block, isWritable: faccessat(directory, ".", W_OK | X_OK, AT_EACCESS) == 0)
+  }
+
   public func bootID() throws(SystemError) -> String {
     let path = "/proc/sys/kernel/random/boot_id"
     let file = Glibc.open(path, O_RDONLY | O_CLOEXEC)
@@ -173,6 +192,13 @@ public struct Linux: Kernel {
     let count = Glibc.read(file, &bytes, bytes.count)
     guard count > 0 else { throw SystemError("read", path) }
     return String(decoding: bytes[..<count].prefix { $0 > 0x20 }, as: UTF8.self)
+  }
+}
+
+extension Int {
+  fileprivate func clampedProduct(_ other: Int) -> Int {
+    let (product, overflow) = multipliedReportingOverflow(by: other)
+    return overflow ? .max : product
   }
 }
 

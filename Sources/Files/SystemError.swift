@@ -51,6 +51,9 @@ public struct Errno: Error, Hashable, Sendable, RawRepresentable {
   public static let interrupted = Errno(rawValue: EINTR)
   public static let noMoreWatches = Errno(rawValue: ENOSPC)
 
+  /// This process or this machine has none of something left that it gives back soon: descriptors, or memory.
+  public var isExhaustion: Bool { [EMFILE, ENFILE, ENOMEM].contains(rawValue) }
+
   /// The kernel's sentence, e.g. "No space left on device".
   public var message: String { String(cString: strerror(rawValue)) }
 }

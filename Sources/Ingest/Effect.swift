@@ -16,6 +16,14 @@ public enum Effect: Sendable {
   case chooseVersion(Job, VersionQuestion)
   /// Write the job's row, its plan and its claims: → `enqueued` or `claimed`.
   case enqueue(Job)
+  /// Ask what it takes of its destination's file system and what that has left: → `measured`.
+  case measure(JobID, Measure)
+  /// Hold room on the journal's disk again: → `journalRoom`.
+  case regainJournalRoom
+  /// Remove what is staged of it, so that others have the room: → `gaveBack`.
+  case giveBack(JobID)
+  /// Lay something over its state, or take it away, with its reason.
+  case overlay(JobID, JobOverlay?, Reason?)
   /// → `staged` or `stagingEnded`.
   case stage(JobID)
   /// Set the stop flag.
@@ -35,7 +43,7 @@ public enum Effect: Sendable {
   /// End or pause it as held or failed, with nothing left in staging: → `setAside`.
   case setAside(JobID, JobState, Reason)
   /// Back in the queue; said in the journal.
-  case requeue(JobID, JobOverlay, Reason)
+  case requeue(JobID, JobOverlay?, Reason)
   /// A better reason for a job that has ended.
   case amend(JobID, Reason)
   /// Something worth telling about a job that did not change it.

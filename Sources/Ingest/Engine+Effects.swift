@@ -25,6 +25,11 @@ extension Engine {
       // At once: whatever stops the job from here on must find its flag.
       let flag = board.enter(job)
       chain(id) { try await self.stage(job, flag) }
+    case .measure(let id, let measure): withJob(id) { await self.measure($0, measure) }
+    case .regainJournalRoom: regainJournalRoom()
+    case .giveBack(let id): withJob(id) { try await self.giveBack($0) }
+    case .overlay(let id, let over, let reason):
+      chain(id) { try await self.overlay(id, over, reason) }
     case .commit(let id, let recheck): withJob(id) { try await self.commit($0, recheck) }
     case .publish(let id): withJob(id) { try await self.publish($0) }
     case .finish(let id): withJob(id) { try await self.finish($0) }
@@ -38,9 +43,9 @@ extension Engine {
     case .requeue(let id, let over, let reason):
       chain(id) {
         _ = try await self.journal.transition(
-          id, from: ["staging", "staged"], to: "queued", reason: reason.data,
+          id, from: ["queued", "staging", "staged", "held"], to: "queued", reason: reason.data,
           note: reason.message, at: Date())
-        try await self.journal.setOver(over.rawValue, of: id)
+        try await self.journal.setOver(over?.rawValue, of: id)
       }
     case .amend(let id, let reason):
       chain(id) {

@@ -18,6 +18,8 @@ extension Engine {
     }
     do {
       try await transfer.confirm(job.plan, receipts[job.id] ?? [])
+    } catch let error as TransferError where error.isExhaustion {
+      return inbox.post(.commitRefused(job.id, .exhausted("\(error)")))
     } catch {
       return inbox.post(.commitRefused(job.id, .destination("\(error)")))
     }
@@ -40,7 +42,8 @@ extension Engine {
     do throws(TransferError) {
       outcome = try await transfer.publish(job.plan, receipts)
     } catch {
-      return pause(job, "\(error)")
+      if case .destinationFull = error { return pause(job, .full("\(error)")) }
+      return pause(job, .transient("\(error)"))
     }
     switch outcome {
     case .published(let skipped):
@@ -52,19 +55,27 @@ extension Engine {
       inbox.post(.published(job.id))
     case .held(let conflicts):
       inbox.post(.publishingFailed(job.id, .held("\(TransferError.conflict(conflicts))")))
-    case .blocked(let conflicts): pause(job, "\(TransferError.conflict(conflicts))")
+    case .blocked(let conflicts):
+      pause(job, .transient("\(TransferError.conflict(conflicts))"))
     }
   }
 
   /// After the commit there is only forward: what is in the way may pass.
-  private func pause(_ job: Job, _ message: String) {
-    log.error("publishing pauses: \(message)", metadata: metadata(job))
+  private func pause(_ job: Job, _ failure: PublishFailure) {
+    if case .transient(let message) = failure { tellPause(job, message) }
+    if case .full(let message) = failure { tellPause(job, message) }
     let inbox = inbox
     Task {
       // Cancelled only with the process.
       try? await Task.sleep(for: .seconds(2))
-      inbox.post(.publishingFailed(job.id, .transient(message)))
+      inbox.post(.publishingFailed(job.id, failure))
     }
+  }
+
+  /// Said once, however often it is tried.
+  private func tellPause(_ job: Job, _ message: String) {
+    if intake.jobs[job.id]?.reason?.message == message { return }
+    log.error("publishing pauses: \(message)", metadata: metadata(job))
   }
 
   func finish(_ job: Job) async throws {
@@ -105,7 +116,7 @@ extension Engine {
     let note =
       present == 0 ? nil : "\(present) of \(job.plan.files.count) frames were already there"
     _ = try await journal.transition(
-      job.id, from: ["committing"], to: "done", note: note, at: Date())
+      job.id, from: ["committing"], to: "done", reason: Data(), note: note, at: Date())
     let isDurable = all.allSatisfy(\.durable)
     if isDurable { try await journal.setDurable(job.id) } else { syncLater(job, all) }
     log.info("done", metadata: metadata(job))

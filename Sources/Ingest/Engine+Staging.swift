@@ -10,9 +10,6 @@ extension Engine {
   func stage(_ job: Job, _ flag: StopFlag) async throws {
     // A cancel's row may have been first, or another job has its names.
     guard try await enterStaging(job) else { return }
-    if let message = await inspector.shortage(for: job) {
-      return inbox.post(.stagingEnded(job.id, .destinationFull(message)))
-    }
     sourcePlaces[job.id] = await inspector.places(of: job)
     do throws(TransferError) {
       if let message = try await unwelcome(job, flag) {
@@ -38,7 +35,6 @@ extension Engine {
       // What is whole stays staged and is not copied again.
       receipts[job.id] = earlier + written
       let end = await stagingEnd(error, job)
-      if case .destinationFull = end { try await giveBack(job) }
       if error != .cancelled {
         log.warning("staging ended: \(error)", metadata: metadata(job))
       }
@@ -78,15 +74,6 @@ extension Engine {
     }
   }
 
-  /// Two half-staged jobs on a full disk would hold each other's space for ever.
-  private func giveBack(_ job: Job) async throws {
-    do { _ = try await transfer.discard(job.plan) } catch {
-      return log.error("staging could not be removed: \(error)", metadata: metadata(job))
-    }
-    try await journal.forgetReceipts(of: job.id)
-    receipts[job.id] = nil
-  }
-
   /// Under `hold`, frames of the same sequence at the destination that this delivery does not bring.
   private func unwelcome(_ job: Job, _ stop: StopFlag) async throws(TransferError) -> String? {
     guard job.plan.conflict == .hold, !job.joinsItsVersion,
@@ -105,6 +92,7 @@ extension Engine {
   }
 
   private func stagingEnd(_ error: TransferError, _ job: Job) async -> StagingEnd {
+    if error.isExhaustion { return .exhausted("\(error)") }
     switch error {
     case .cancelled: return .stopped
     case .sourceChanged(let index), .unsafeSource(let index, _), .sourceNotAFile(let index, _):
@@ -122,6 +110,7 @@ extension Engine {
       }
     case .conflict: return .conflict("\(error)")
     case .destinationFull: return .destinationFull("\(error)")
+    case .destinationNotWritable: return .notWritable("\(error)")
     case .destinationMissing, .destinationReplaced, .unsafeDestination, .crossesMounts,
       .foreignStaging, .stagingLost:
       return .failed(.destination, "\(error)")

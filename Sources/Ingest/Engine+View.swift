@@ -142,6 +142,7 @@ extension Engine: EngineView {
     let problems =
       intake.troubles.map { "\(shown(intake.absolute($0.key))) \($0.value)" }.sorted()
       + intake.limited.values.sorted() + ruleProblems
+      + (intake.journalAt == nil ? [] : [journalShortage])
     return HealthView(
       ok: problems.isEmpty, version: configuration.version, pid: getpid(), started: started,
       hotFolders: folders,
@@ -162,7 +163,14 @@ extension Engine: EngineView {
       view.bytes.done = Int64(progress.bytes)
       if view.members.count == 1 { view.members[0].frames = view.frames }
     }
-    if let job = intake.jobs[row.id], let reason = job.reason { view.reason = reason }
+    if let job = intake.jobs[row.id] {
+      view.over = job.over
+      if let reason = job.reason {
+        view.reason = reason
+      } else if job.state == .queued, intake.journalAt != nil {
+        view.reason = Reason(.io, journalShortage, at: job.created)
+      }
+    }
     return view
   }
 
@@ -222,6 +230,8 @@ extension Engine: EngineView {
   private func reason(for arrival: Arrival) -> Reason {
     switch arrival.phase {
     case .blocked(let reason), .held(let reason): reason
+    case .parked where intake.journalAt != nil:
+      Reason(.io, "ready; \(journalShortage)", at: arrival.firstSeen.wall)
     case .parked:
       Reason(.settling, "ready; waits for a place in the queue", at: arrival.firstSeen.wall)
     case .proving:

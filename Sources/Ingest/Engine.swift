@@ -86,6 +86,7 @@ public actor Engine {
   var versions: Task<Void, Never>?
   var endsAtRest = false
   var ruleProblems: [String] = []
+  var isRegainingRoom = false
   /// What was said last of each arrival that does not go, so that it is said once.
   var told: [JobID: String] = [:]
   private var timer: (due: Duration, task: Task<Void, Never>)?
@@ -147,6 +148,16 @@ public actor Engine {
   }
 
   private func begin() async throws {
+    let inbox = inbox
+    let (log, shortage) = (log, journalShortage)
+    journal.whenShortOfRoom {
+      log.critical("\(shortage)")
+      inbox.post(.journalRoom(false))
+    }
+    if journal.isShortOfRoom {
+      log.critical("\(shortage)")
+      apply(.journalRoom(false))
+    }
     for event in try await recover() { apply(event) }
     for (index, hotFolder) in configuration.hotFolders.enumerated() {
       rootIdentities[index] = try MountIdentity(of: Descriptor.directory(at: hotFolder.path))

@@ -25,6 +25,11 @@ public enum Event: Sendable {
   case enqueued(JobID)
   /// Another unfinished job already goes to one of its destinations.
   case claimed(JobID, by: JobID, path: RelativePath)
+  case measured(JobID, RoomAnswer)
+  /// Whether the journal has room for more than the last rows of what is under way.
+  case journalRoom(Bool)
+  /// Nothing is staged of it any more.
+  case gaveBack(JobID)
   case staged(JobID)
   case stagingEnded(JobID, StagingEnd)
   case committed(JobID)
@@ -125,6 +130,10 @@ public enum StagingEnd: Sendable {
   case sourceMissing(RelativePath, directoryGone: Bool)
   case conflict(String)
   case destinationFull(String)
+  /// A read-only mount or a lack of permission.
+  case notWritable(String)
+  /// This process has no descriptor or memory left for it now.
+  case exhausted(String)
   /// The hot folder's mount is not there: nobody removed anything.
   case offline(String)
   case failed(ReasonCode, String)
@@ -137,6 +146,7 @@ public enum CommitRefusal: Sendable {
   case cancelled
   /// The hot folder cannot be looked into: nobody removed or changed anything.
   case offline(String)
+  case exhausted(String)
   case destination(String)
 }
 
@@ -145,4 +155,6 @@ public enum PublishFailure: Sendable {
   case held(String)
   /// Some of it may be visible; tried again.
   case transient(String)
+  /// The same for want of room.
+  case full(String)
 }

@@ -202,18 +202,6 @@ package struct Inspector: Sendable {
     return nil
   }
 
-  /// Why a copy need not be begun, where the destination has less room than it takes.
-  func shortage(for job: Job) async -> String? {
-    guard job.plan.actions == [.copy] else { return nil }
-    return await threads.run {
-      // What cannot be asked is found out by staging.
-      guard let root = try? Descriptor.directory(at: job.plan.destinationRoot) else { return nil }
-      let free = hp_free_bytes(root.raw)
-      guard free >= 0, free < Int64(job.largestFile) else { return nil }
-      return "the destination has \(free) bytes left, a frame has \(job.largestFile)"
-    }
-  }
-
   /// The first of these sources that is not as the plan knows it.
   ///
   /// - Throws: where they cannot be looked at: then nobody may say that they changed.
@@ -258,7 +246,7 @@ package struct Inspector: Sendable {
     return await threads.run {
       // One that cannot be opened is no loss here; staging meets it itself.
       guard let root = try? Descriptor.directory(at: root) else { return [] }
-      return job.sourceDirectories.sorted().prefix(16).compactMap {
+      return job.sourceDirectories.sorted().prefix(affordableDescriptors(most: 16)).compactMap {
         try? root.open($0, hp_o_path | O_DIRECTORY)
       }
     }

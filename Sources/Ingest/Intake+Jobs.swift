@@ -11,6 +11,8 @@ extension Intake {
     case .claimed(let id, let other, let path):
       let message = "\(path) is already the destination of job \(other)"
       setAside(id, .held, Reason(.conflict, message + wayOut, at: now.wall), &effects)
+    case .measured(let id, let measurement): measured(id, measurement, now, &effects)
+    case .gaveBack(let id): gaveBack(id, now)
     case .staged(let id): staged(id, &effects)
     case .stagingEnded(let id, let end): stagingEnded(id, end, now, &effects)
     case .committed(let id):
@@ -20,7 +22,9 @@ extension Intake {
       running.remove(id)
       effects.append(.publish(id))
     case .commitRefused(let id, let refusal): commitRefused(id, refusal, now, &effects)
-    case .published(let id): effects.append(.finish(id))
+    case .published(let id):
+      goesOn(id, &effects)
+      effects.append(.finish(id))
     case .publishingFailed(let id, let failure): publishingFailed(id, failure, now, &effects)
     case .finished(let id, let kept): finished(id, kept: kept, now, &effects)
     case .aborted(let id): aborted(id, now, &effects)
@@ -38,12 +42,12 @@ extension Intake {
   }
 
   mutating func startJobs(_ now: Moment, _ effects: inout [Effect]) {
+    // No work without a row: what is under way may need the room that is left.
+    if journalAt != nil { return }
     while running.count < limits.running, let id = takeFromQueue() {
       running.insert(id)
       unstarted.remove(id)
-      jobs[id]?.state = .staging
-      if jobs[id]?.started == nil { jobs[id]?.started = now.wall }
-      effects.append(.stage(id))
+      effects.append(.measure(id, jobs[id]?.room.next ?? .roughly))
     }
     while unstarted.count + unparked.count < limits.queued, !parked.isEmpty {
       let key = parked.removeFirst()
@@ -92,6 +96,7 @@ extension Intake {
   private mutating func staged(_ id: JobID, _ effects: inout [Effect]) {
     guard let job = jobs[id], job.state == .staging else { return }
     jobs[id]?.state = .staged
+    jobs[id]?.room.isWhole()
     jobs[id]?.commitUnderWay = true
     jobs[id]?.touched = []
     effects.append(.commit(id, recheck: job.touched))
@@ -105,6 +110,8 @@ extension Intake {
       self.absolute(Place(root: job.hotFolder, path: path))
     }
     switch end {
+    case .stopped where job.room.isYielding:
+      yielded(id, now, &effects)
     case .stopped:
       // The flag was set for something that turned out not to concern it.
       effects.append(.stage(id))
@@ -127,22 +134,25 @@ extension Intake {
     case .conflict(let message):
       setAside(id, .held, Reason(.conflict, message + wayOut, at: now.wall), &effects)
     case .destinationFull(let message):
-      pause(id, .full, Reason(.destinationFull, message, at: now.wall), now, &effects)
+      metFull(id, message, now, &effects)
+    case .notWritable(let message): holdUnwritable(id, message, now, &effects)
     case .offline(let message):
       pause(id, .offline, Reason(.io, message, at: now.wall), now, &effects)
+    case .exhausted(let message):
+      pause(id, nil, Reason(.io, message, at: now.wall), now, &effects)
     case .failed(let code, let message):
       setAside(id, .failed, Reason(code, message, at: now.wall), &effects)
     }
   }
 
   private mutating func pause(
-    _ id: JobID, _ over: JobOverlay, _ reason: Reason, _ now: Moment, _ effects: inout [Effect]
+    _ id: JobID, _ over: JobOverlay?, _ reason: Reason, _ now: Moment, _ effects: inout [Effect]
   ) {
     running.remove(id)
     jobs[id]?.state = .queued
     jobs[id]?.over = over
     jobs[id]?.reason = reason
-    paused[id] = now.uptime + limits.fullRetry
+    paused[id] = now.uptime + limits.firstRetry
     effects.append(.requeue(id, over, reason))
   }
 
@@ -176,6 +186,8 @@ extension Intake {
     case .offline(let message):
       // Staged again, which looks at each source again and keeps what is whole.
       pause(id, .offline, Reason(.io, message, at: now.wall), now, &effects)
+    case .exhausted(let message):
+      pause(id, nil, Reason(.io, message, at: now.wall), now, &effects)
     case .destination(let message):
       setAside(id, .failed, Reason(.destination, message, at: now.wall), &effects)
     }
@@ -187,7 +199,11 @@ extension Intake {
     switch failure {
     case .held(let message): setAside(id, .held, Reason(.conflict, message, at: now.wall), &effects)
     case .transient(let message):
-      jobs[id]?.reason = Reason(.io, message, at: now.wall)
+      pausePublishing(id, over: nil, Reason(.io, message, at: now.wall), &effects)
+      effects.append(.publish(id))
+    case .full(let message):
+      pausePublishing(id, over: .full, Reason(.destinationFull, message, at: now.wall), &effects)
+      makeWay(for: id, now, &effects)
       effects.append(.publish(id))
     }
   }

@@ -84,7 +84,7 @@ extension Intake {
 
   /// What is settled and whole becomes jobs, unless the queue is full.
   mutating func goOn(_ arrival: Arrival, _ now: Moment, _ effects: inout [Effect]) {
-    if unstarted.count >= limits.queued {
+    if unstarted.count >= limits.queued || journalAt != nil {
       arrivals[arrival.key]?.phase = .parked
       return parked.append(arrival.key)
     }

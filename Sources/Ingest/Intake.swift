@@ -60,8 +60,16 @@ public struct Intake: Sendable {
     public var running = 2
     /// Jobs that may wait for their turn; more arrivals stay waiting.
     public var queued = 256
-    /// Until a job that met a full destination tries again.
-    public var fullRetry = Duration.seconds(5)
+    /// How often a full destination is asked for its room while a job waits for it.
+    public var fullRetry = Duration.seconds(2)
+    /// How often the journal's full disk is asked for its room.
+    public var journalRetry = Duration.seconds(2)
+    /// How long a job that waits for room lets later ones pass it, before it begins to stand in their way.
+    public var passing = Duration.seconds(300)
+    /// Until a job that met a full or forbidden destination in spite of its measured room tries again by itself; doubled
+    /// each time, up to `longestRetry`.
+    public var firstRetry = Duration.seconds(5)
+    public var longestRetry = Duration.seconds(300)
     /// How often a hot folder is listed that cannot be watched whole.
     public var poll = Duration.seconds(30)
     /// Until an arrival with an unreadable file is looked at again.
@@ -111,7 +119,14 @@ public struct Intake: Sendable {
   var parked: [Arrival.Key] = []
   /// Those of them that are looked at again, for a place that is free.
   var unparked: Set<Arrival.Key> = []
-  /// Jobs that met a full destination, and when they may try again.
+  /// Jobs that wait for room, and when to ask each destination's file system for it.
+  var short: Set<JobID> = []
+  var roomAt: [UInt64: Duration] = [:]
+  /// While the journal's disk is full: when to ask it again. Nothing new begins meanwhile.
+  public internal(set) var journalAt: Duration?
+  /// Held jobs whose destination refused to be written, and when to look at it again.
+  var unwritableAt: [JobID: Duration] = [:]
+  /// Jobs that met an obstacle that may pass, and when they may try again.
   var paused: [JobID: Duration] = [:]
   /// Jobs that lost single frames moments ago: the removal of their directory, if it follows, is the true reason.
   var lostFrames: [(id: JobID, directories: Set<Place>, at: Duration)] = []
@@ -166,7 +181,9 @@ public struct Intake: Sendable {
 
   /// Uptime at which `tick` is due; nil when nothing waits for time.
   public var nextDeadline: Duration? {
-    let pause = (Array(paused.values) + pollAt.values + retryAt.values + patienceEnds.values).min()
+    let pause =
+      (Array(paused.values) + pollAt.values + retryAt.values + patienceEnds.values + roomAt.values
+      + unwritableAt.values + (journalAt.map { [$0] } ?? [])).min()
     guard let look = deadlines.min?.at else { return pause }
     return pause.map { min($0, look) } ?? look
   }
@@ -203,6 +220,7 @@ public struct Intake: Sendable {
     case .proven(let key, let change, let proof): proven(key, asOf: change, proof, now, &effects)
     case .rechecked(let id, let changed): rechecked(id, changed, now, &effects)
     case .versionChosen(let id, let choice): versionChosen(id, choice, now, &effects)
+    case .journalRoom(let hasRoom): journalAt = hasRoom ? nil : now.uptime + limits.journalRetry
     case .rulesChanged(let rules): rulesChanged(rules, now, &effects)
     case .recovered(let job): recovered(job, &effects)
     case .cancel(let id, let reason): cancel(id, reason, &effects)
@@ -236,6 +254,7 @@ public struct Intake: Sendable {
       jobs[id]?.over = nil
       queue.append(id)
     }
+    askForRoom(now, &effects)
     for (key, at) in retryAt where at <= now.uptime {
       retryAt[key] = nil
       switch arrivals[key]?.phase {

@@ -80,6 +80,8 @@ public struct Job: Sendable {
   /// Held or failed was decided and is not in the journal yet; a cancel waits for that.
   var isBeingSetAside = false
   var pendingCancel: Reason?
+  /// What is known of the room that it takes.
+  var room = RoomState()
 
   public init(
     id: JobID, hotFolder: Int, rules: [JobRule], members: [Member], plan: TransferPlan,
@@ -110,9 +112,6 @@ public struct Job: Sendable {
 
   /// The directories its sources lie in.
   public var sourceDirectories: Set<RelativePath> { Set(plan.files.map(\.source.parent)) }
-
-  /// Bytes of its largest source.
-  var largestFile: Int { plan.files.reduce(0) { max($0, $1.snapshot.size) } }
 
   public var byteCount: Int { plan.files.reduce(0) { $0 + $1.snapshot.size } }
 }

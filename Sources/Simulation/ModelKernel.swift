@@ -317,5 +317,14 @@ final class ModelKernel: Kernel, @unchecked Sendable {
 
   func fileSystemType(_ file: Int32) throws(Errno) -> Int64 { Int64(try get(file).volume.device) }
 
+  func room(_ directory: Int32) throws(Errno) -> Room {
+    let place = try get(directory)
+    try call("fstatvfs", place)
+    let volume = place.volume
+    return Room(
+      volume: volume.device, bytes: volume.free, totalBytes: volume.traits.capacity, block: 1,
+      isWritable: !volume.isReadOnly)
+  }
+
   func bootID() throws(SystemError) -> String { "boot-\(boot)" }
 }

@@ -26,6 +26,7 @@ public struct JobView: Decodable, Sendable {
 
   public let id: String
   public let state: String
+  public let over: String?
   public let rule: String?
   public let source: Place
   public let destination: Place?
@@ -38,7 +39,7 @@ public struct JobView: Decodable, Sendable {
   public var hasEnded: Bool { ["done", "cancelled", "failed", "held"].contains(state) }
 
   public var summary: String {
-    "\(id) \(state) \(source.directory)/\(source.pattern ?? "") \(reason?.code ?? "") "
+    "\(id) \(state) \(over ?? "") \(source.directory)/\(source.pattern ?? "") \(reason?.code ?? "") "
       + (reason?.message ?? "")
   }
 }

@@ -31,7 +31,7 @@ struct StagedTree {
 /// The directories of one staging tree, opened once each as far as a bound allows.
 struct StagedDirectories: Sendable {
   /// Kept open; the others are opened for each file, so that a wide delivery does not exhaust the descriptors.
-  private static let kept = 16
+  private static let kept = affordableDescriptors(most: 16)
 
   private let tree: Descriptor
   private let opened: [RelativePath: Descriptor]

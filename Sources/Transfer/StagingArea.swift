@@ -135,7 +135,7 @@ func walk(
       let kind = (try? directory.status(step).kind) ?? .unknown
       throw .unsafeDestination(reached.appending(name), kind)
     } catch {
-      throw .io(error, nil)
+      throw .destination(error, nil)
     }
     reached = reached.appending(name)
     try visit(reached, directory)

@@ -41,7 +41,7 @@ func openDestination(_ plan: TransferPlan) throws(TransferError) -> Descriptor {
   } catch  where error.errno == .notFound || error.errno == .notADirectory {
     throw .destinationMissing(plan.destinationRoot)
   } catch {
-    throw .io(error, nil)
+    throw .destination(error, nil)
   }
 }
 

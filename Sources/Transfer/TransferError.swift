@@ -48,6 +48,8 @@ public enum TransferError: Error, Hashable, Sendable {
   case destinationMissing(String)
   /// ENOSPC or EDQUOT. Nothing partial was kept; whole staged files stay.
   case destinationFull(SystemError)
+  /// EROFS, EACCES or EPERM: it may be mounted or permitted again.
+  case destinationNotWritable(SystemError)
   /// Another file system than the staged one is mounted at the destination root, or none.
   case destinationReplaced(String)
   /// The plan's directories lie on more than one mount, so one staging directory cannot serve them.
@@ -77,6 +79,14 @@ extension TransferError {
     default: false
     }
   }
+
+  /// Nothing is wrong with the files: it only has to be tried later.
+  public var isExhaustion: Bool {
+    switch self {
+    case .io(let error, _), .sourceRoot(let error): error.errno.isExhaustion
+    default: false
+    }
+  }
 }
 
 extension TransferError: CustomStringConvertible {
@@ -90,6 +100,8 @@ extension TransferError: CustomStringConvertible {
     case .sourceRoot(let error): "the hot folder cannot be opened: \(error)"
     case .destinationMissing(let path): "\(path) does not exist; create it or mount its volume"
     case .destinationFull(let error): "the destination is full: \(error)"
+    case .destinationNotWritable(let error):
+      "the destination refuses: \(error); \(error.errno == .readOnly ? "mount it writable" : "give this user the right to write there")"
     case .destinationReplaced(let path): "another volume is mounted at \(path) than was staged on"
     case .crossesMounts(let path): "\(path) lies on another mount than the rest of the delivery"
     case .unsafeDestination(let path, let kind):
@@ -140,6 +152,7 @@ extension TransferError {
   static func destination(_ error: SystemError, _ index: Int?) -> TransferError {
     switch error.errno {
     case .noSpace, .overQuota: .destinationFull(error)
+    case .readOnly, .noPermission, .notPermitted: .destinationNotWritable(error)
     default: .io(error, index)
     }
   }

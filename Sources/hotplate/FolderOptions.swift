@@ -144,6 +144,8 @@ struct FolderOptions: ParsableArguments {
     let file = open(probe, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard file >= 0 else {
       let errno = Errno.current
+      // A full destination pauses its jobs; it keeps nobody from starting.
+      if errno == .noSpace || errno == .overQuota { return }
       throw Failure(
         .cannotWrite,
         "the destination \(shown(Array(path.utf8))) cannot be written: \(errno.message)",

@@ -14,7 +14,7 @@ import Watching
 /// The world is instant unless a kind of effect is held back: then its answer waits until `go` lets it happen.
 struct Story {
   enum Step: Hashable {
-    case inspect, prove, version, enqueue, stage, commit, publish, finish, abort
+    case inspect, prove, version, enqueue, measure, stage, commit, publish, finish, abort
   }
 
   var intake: Intake
@@ -64,6 +64,13 @@ struct Story {
   /// Whether the next choice finds that published frames have changed.
   var changed = false
   private(set) var asked: [VersionQuestion] = []
+  /// What a job takes of its destination and what that has; without it nobody knows, and it begins.
+  var measurement: @Sendable (Job) -> RoomAnswer = { _ in RoomAnswer(demand: nil, room: nil) }
+  /// How often jobs were measured, and which gave their room back.
+  private(set) var measures: [JobID: Int] = [:]
+  private(set) var gaveBack: [JobID] = []
+  private(set) var stopped: [JobID] = []
+  private(set) var requeues: [JobID: Int] = [:]
   private let ids = JobIDs()
 
   init(rules: String, limits: Intake.Limits = Intake.Limits(), walked: Bool = true) {
@@ -147,7 +154,11 @@ struct Story {
 
   private mutating func perform(_ effect: Effect) {
     switch effect {
-    case .stop: break
+    case .stop(let id): stopped.append(id)
+    case .requeue(let id, _, let reason):
+      requeues[id, default: 0] += 1
+      reasons[id] = reason
+    case .overlay(let id, _, let reason): reasons[id] = reason
     case .stopProof(let key):
       if pending.contains(where: {
         if case .prove(key, _, _, _) = $0.effect { true } else { false }
@@ -208,6 +219,13 @@ struct Story {
     case .enqueue(let job):
       sizes[job.id] = job.plan.files.count
       tell(.enqueued(job.id))
+    case .measure(let id, _):
+      guard let job = intake.jobs[id] else { return }
+      measures[id, default: 0] += 1
+      tell(.measured(id, measurement(job)))
+    case .giveBack(let id):
+      gaveBack.append(id)
+      tell(.gaveBack(id))
     case .stage(let id) where stagingEnd != nil:
       let end = stagingEnd!
       stagingEnd = nil
@@ -259,7 +277,8 @@ extension Effect {
     case .prove: .prove
     case .chooseVersion: .version
     case .enqueue: .enqueue
-    case .stage, .requeue: .stage
+    case .stage: .stage
+    case .measure, .giveBack: .measure
     case .commit: .commit
     case .publish: .publish
     case .abort: .abort

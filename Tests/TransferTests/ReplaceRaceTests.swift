@@ -185,7 +185,7 @@ struct ReplaceRaceTests {
       let error = await failure { () async throws(TransferError) in
         try await refused.publish(plan, receipts)
       }
-      guard case .io = error else { throw error ?? .cancelled }
+      guard case .destinationNotWritable = error else { throw error ?? .cancelled }
       #expect(try arena.isOld(plan, 0))
       #expect(try arena.out.status(plan.files[0].destination).snapshot.isSameContent(as: before))
     }

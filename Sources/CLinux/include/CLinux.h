@@ -43,6 +43,8 @@ int hp_allocate(int file, int mode, off_t offset, off_t length);
 
 /// O_PATH of open(2): a place in the tree, without access to what it holds.
 extern const int hp_o_path;
+/// O_TMPFILE of open(2): a file without a name, gone when it is closed.
+extern const int hp_o_tmpfile;
 
 ssize_t hp_copy_file_range(int from, off_t *from_offset, int to, off_t *to_offset, size_t length);
 
