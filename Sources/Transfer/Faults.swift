@@ -6,6 +6,7 @@ enum FaultPoint: Hashable, Sendable {
   case read, write, clone, link, symlink, rename, unlink, syncFile, syncDirectory, claim, readBack
   /// Behind a rename that exchanged two files.
   case exchanged
+  case makeDirectory, removeDirectory
 }
 
 /// Asked before each such call with the path it is for; an answer takes the call's place as its errno.

@@ -33,7 +33,9 @@ extension Transfer {
           let path = directory.appending(name)
           let known = kind == .unknown ? try root.status(path).kind : kind
           guard known == .directory else { return }
-          if name.bytes.starts(with: stagingPrefix.utf8) {
+          if isOfUndo(name) {
+            // An undo that was cut off goes on by itself, and knows which of these are whole.
+          } else if name.bytes.starts(with: stagingPrefix.utf8) {
             claims.append(path)
           } else {
             pending.append(path)
