@@ -132,4 +132,8 @@ extension Journal {
 }
 
 /// A job of which something may be visible at the destination. `failed` after the commit counts by its frames.
-private let cameToCommit = "(j.state IN ('committing', 'done') OR j.published_frames > 0)"
+/// What was undone is published no more.
+private let cameToCommit = """
+  (j.state IN ('committing', 'done') OR j.published_frames > 0)
+    AND f.outcome IS NOT '\(Journal.undone)'
+  """

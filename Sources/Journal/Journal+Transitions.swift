@@ -66,8 +66,14 @@ extension Journal {
     try await write { try $0.setJob(id, "settings = ?", [settings]) }
   }
 
-  public func update(_ progress: JobProgress, of id: String) async throws(JournalError) {
-    try await write { try $0.setProgress(progress, ofJob: id) }
+  /// - Parameter made: directories that the job will have made once it is published, in place of those noted before.
+  public func update(
+    _ progress: JobProgress, of id: String, made: [MadeDirectoryRecord] = []
+  ) async throws(JournalError) {
+    try await write { database in
+      try database.setProgress(progress, ofJob: id)
+      if !made.isEmpty { try database.setMade(made, ofJob: id) }
+    }
   }
 
   /// A background sync has passed: a power cut can no longer take what this job published.

@@ -5,6 +5,7 @@ enum Schema {
   static var migrator: DatabaseMigrator {
     var migrator = DatabaseMigrator()
     migrator.registerMigration("1 jobs, frames, claims, tombstones") { try $0.execute(sql: first) }
+    migrator.registerMigration("2 undo, directories made") { try $0.execute(sql: undo) }
     return migrator
   }
 
@@ -111,6 +112,24 @@ enum Schema {
       fingerprint BLOB NOT NULL,
       job TEXT NOT NULL,
       PRIMARY KEY (hot_folder, directory, pattern)
+    ) WITHOUT ROWID;
+    """
+
+  private static let undo = """
+    -- Done jobs whose publication is being taken back.
+    CREATE TABLE undo (
+      job INTEGER PRIMARY KEY REFERENCES job (number) ON DELETE CASCADE,
+      settings BLOB NOT NULL,
+      is_secured INTEGER NOT NULL
+    );
+
+    -- What a job makes at its destination. `directory` is a path beneath its root.
+    CREATE TABLE made_directory (
+      job INTEGER NOT NULL REFERENCES job (number) ON DELETE CASCADE,
+      directory INTEGER NOT NULL REFERENCES directory (id),
+      inode INTEGER NOT NULL,
+      birth INTEGER NOT NULL,
+      PRIMARY KEY (job, directory)
     ) WITHOUT ROWID;
     """
 }
