@@ -16,6 +16,8 @@ func makeRouter(
     .get("jobs", use: routes.list)
     .get("jobs/:id", use: routes.show)
     .post("jobs/:id/cancel", use: routes.cancelJob)
+    .post("jobs/:id/retry", use: routes.retryJob)
+    .post("jobs/:id/undo", use: routes.undoJob)
     .post("cancel", use: routes.cancelPath)
     .get("arrivals") { _, _ in try json(await engine.arrivals()) }
     .get("health") { _, _ in try json(await engine.health()) }
@@ -41,6 +43,22 @@ private struct JobRoutes: Sendable {
     switch try await engine.cancel(job: id, why: body?.why, by: await context.caller()) {
     case .accepted(let job): return try json(job, status: .accepted)
     case .tooLate(let job, let why): throw Refusal(.conflict, "too-late", why, job: job)
+    case .unknown: throw noSuchJob
+    }
+  }
+
+  @Sendable func retryJob(_ request: Request, _ context: APIContext) async throws -> Response {
+    try answer(await engine.retry(job: jobID(context), by: context.caller()))
+  }
+
+  @Sendable func undoJob(_ request: Request, _ context: APIContext) async throws -> Response {
+    try answer(await engine.undo(job: jobID(context), by: context.caller()))
+  }
+
+  private func answer(_ answer: RequestAnswer) throws -> Response {
+    switch answer {
+    case .accepted(let job): return try json(job, status: .accepted)
+    case .refused(let job, let why): throw Refusal(.conflict, "refused", why, job: job)
     case .unknown: throw noSuchJob
     }
   }

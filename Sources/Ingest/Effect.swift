@@ -44,6 +44,10 @@ public enum Effect: Sendable {
   case setAside(JobID, JobState, Reason)
   /// Back in the queue; said in the journal.
   case requeue(JobID, JobOverlay?, Reason)
+  /// By a person's wish: back in the queue, said in the journal.
+  case retry(JobID)
+  /// Take back what a done job published: → `undone`.
+  case undo(JobID)
   /// A better reason for a job that has ended.
   case amend(JobID, Reason)
   /// Something worth telling about a job that did not change it.

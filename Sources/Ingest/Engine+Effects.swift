@@ -57,6 +57,13 @@ extension Engine {
       chain(id) { try await self.journal.note(text, on: id, at: Date()) }
     case .recordCancelled(let waiting, let reason):
       chain(waiting.id) { try await self.record(waiting, reason) }
+    case .retry(let id):
+      chain(id) { try await self.requeue(id) }
+      retryRows[id] = chains[id]?.task
+    case .undo(let id):
+      let flag = StopFlag()
+      undoFlags[id] = flag
+      withJob(id) { try await self.carryOutUndo(of: $0, flag) }
     case .rescan(let place): watcher.rescan(place)
     }
   }

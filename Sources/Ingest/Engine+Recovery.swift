@@ -39,7 +39,7 @@ extension Engine {
       log.info("taken up again in state \(job.state.rawValue)", metadata: metadata(job))
       events.append(.recovered(job))
     }
-    return events
+    return try await events + unfinishedUndos()
   }
 
   /// What an earlier boot ended, in case it ended with a power cut: frames that were published and not durable are proven

@@ -27,7 +27,7 @@ extension Engine {
       receipts[job.id] = done
       let progress = JobProgress(
         stagedFrames: done.count, doneBytes: job.byteCount, publishedFrames: 0)
-      try await journal.update(progress, of: job.id)
+      try await journal.update(progress, of: job.id, made: try await staged(directoriesOf: job))
       if try await journal.transition(job.id, from: ["staging"], to: "staged", at: Date()) {
         inbox.post(.staged(job.id))
       }

@@ -267,7 +267,10 @@ extension Engine: EngineView {
     case .waiting, .job, .done, .companion: nil
     case .left(let rule, let text): Reason("left", "\(text) (rule \(rule))", at: now)
     case .cancelled(let job):
-      Reason(.user, "cancelled by hand as job \(job); taken again when a file changes", at: now)
+      Reason(
+        .user,
+        "cancelled or undone by hand as job \(job); taken again when a file changes, or by `hotplate retry`",
+        at: now)
     case .onHold(let sentinel):
       Reason(.sentinel, "on hold", path: intake.absolute(sentinel), at: now)
     case .inFlight:

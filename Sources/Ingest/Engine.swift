@@ -82,6 +82,10 @@ public actor Engine {
   var looks: [AskedLook] = []
   /// Manifests that are held against files, and the way to stop that.
   var proofs: [Arrival.Key: StopFlag] = [:]
+  /// The rows of jobs that a person has tried again.
+  var retryRows: [JobID: Task<Void, Never>] = [:]
+  /// Undos under way, and the way to interrupt them until the next start.
+  var undoFlags: [JobID: StopFlag] = [:]
   /// Versions are chosen one after another: each choice counts for the next.
   var versions: Task<Void, Never>?
   var endsAtRest = false
@@ -197,6 +201,7 @@ public actor Engine {
   private func windDown() async {
     timer?.task.cancel()
     for id in intake.jobs.keys { board.raise(id) }
+    for flag in undoFlags.values { flag.raise() }
     for link in Array(chains.values) { await link.task.value }
     await syncs?.value
     await watcher.stop()

@@ -49,6 +49,14 @@ public enum Event: Sendable {
   /// A person's wish, by command or API.
   case cancel(JobID, Reason)
   case cancelBelow(Place, Reason)
+  /// A held or failed job is to be tried again; with the first of its sources that is not as its plan knows it.
+  case retry(JobID, changed: RelativePath?)
+  /// What a person had cancelled or undone may be taken again.
+  case revived(JobID)
+  /// A done job is to be undone, or an earlier run began with it, or it could not go on a moment ago.
+  case undo(Job)
+  /// With the sources that lie in the hot folder and are published no more.
+  case undone(JobID, back: Set<RelativePath>)
   /// A job that an earlier run of the daemon left unfinished.
   case recovered(Job)
 }

@@ -204,7 +204,7 @@ extension Intake {
     }
   }
 
-  private mutating func settleAgain(_ key: Arrival.Key, _ now: Moment) {
+  mutating func settleAgain(_ key: Arrival.Key, _ now: Moment) {
     guard var arrival = arrivals.removeValue(forKey: key) else { return }
     arrival.lastChange = now.uptime
     arrival.change = nextChange()
@@ -284,6 +284,7 @@ extension Intake {
     switch old {
     case .waiting: leaveArrival(place, now)
     case .job(let id):
+      if jobs[id]?.state == .done { return isGoneWhileUndone(id, place) }
       // Our own removals, after the commit, come back as events too.
       if let job = jobs[id], job.state.takesCancel || job.state == .cancelling {
         let reason: Reason =

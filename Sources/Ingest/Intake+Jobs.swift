@@ -282,4 +282,4 @@ extension Intake {
 
 /// What every held job says besides its conflict.
 private let wayOut =
-  "; clear it away: held jobs are tried again when the rules change, or at the next start"
+  "; clear it away and say `hotplate retry`; held jobs are also tried again when the rules change, or at the next start"

@@ -53,7 +53,7 @@ public enum Answer: Sendable {
 ///
 /// It reads no file, no clock and no random source, so that a day of arrivals, cancels and crashes can be replayed.
 /// Its files: `+Files` (names come and go), `+Sentinels`, `+Readiness` (an arrival becomes jobs), `+Jobs` (a job's
-/// way), `+Cancel`.
+/// way), `+Cancel`, `+Retry`, `+Undo`.
 public struct Intake: Sendable {
   public struct Limits: Sendable {
     /// Jobs that copy at the same time.
@@ -109,7 +109,7 @@ public struct Intake: Sendable {
   public internal(set) var arrivals: [Arrival.Key: Arrival] = [:]
   /// Numbers every change of any arrival: no answer is taken for that to another question.
   private var changes = 0
-  /// Jobs that have not ended, and held and failed ones whose sources still lie there.
+  /// Jobs that have not ended, held and failed ones whose sources still lie there, and done ones that are being undone.
   public internal(set) var jobs: [JobID: Job] = [:]
   var queue: [JobID] = []
   var running: Set<JobID> = []
@@ -225,6 +225,10 @@ public struct Intake: Sendable {
     case .recovered(let job): recovered(job, &effects)
     case .cancel(let id, let reason): cancel(id, reason, &effects)
     case .cancelBelow(let place, let reason): cancelBelow(place, reason, now, &effects)
+    case .retry(let id, let changed): retry(id, changed: changed, now, &effects)
+    case .revived(let id): revived(id, now, &effects)
+    case .undo(let job): undo(job, &effects)
+    case .undone(let id, let back): undone(id, back: back, now, &effects)
     default: jobEvent(event, now, &effects)
     }
     passDeadlines(now, &effects)

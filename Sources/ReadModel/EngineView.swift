@@ -66,6 +66,15 @@ public enum CancelAnswer: Hashable, Sendable {
   case unknown
 }
 
+/// What became of a request to try a job again, or to undo it.
+public enum RequestAnswer: Hashable, Sendable {
+  /// It is in the journal and will be carried out, also over a restart.
+  case accepted(JobView)
+  /// Not as the job stands; with a sentence that says why.
+  case refused(JobView, String)
+  case unknown
+}
+
 /// All that the API and the commands see of the engine.
 public protocol EngineView: JobReader {
   /// - Parameters:
@@ -76,6 +85,15 @@ public protocol EngineView: JobReader {
   /// Cancels every job at or below `path`, an absolute path in a hot folder.
   /// - Returns: the jobs it reached; those past their commit point are not among them.
   func cancel(path: ExactText, why: String?, by: String) async throws -> [JobView]
+
+  /// Has a held, failed or cancelled job tried again, or what an undone one took.
+  /// - Parameters:
+  ///   - job: the whole id.
+  ///   - by: who asked, and from where.
+  func retry(job: String, by: String) async throws -> RequestAnswer
+
+  /// Takes back what a done job published, as far as it is unchanged; its reason tells when that is over.
+  func undo(job: String, by: String) async throws -> RequestAnswer
 
   /// What lies in the hot folders without a job.
   func arrivals() async throws -> [ArrivalView]

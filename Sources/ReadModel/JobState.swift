@@ -49,6 +49,14 @@ public struct ReasonCode: RawRepresentable, Codable, Hashable, Sendable, Express
   public static let io: ReasonCode = "io"
   public static let unmatched: ReasonCode = "unmatched"
   public static let settling: ReasonCode = "settling"
+  /// Of a done job: what it published is being taken away.
+  public static let undoing: ReasonCode = "undoing"
+  /// All of it was.
+  public static let undone: ReasonCode = "undone"
+  /// Some of it was kept.
+  public static let undoneInPart: ReasonCode = "undone-in-part"
+  /// Nothing was taken away.
+  public static let undoRefused: ReasonCode = "undo-refused"
 }
 
 /// Why a job or an arrival is where it is, in the words of the person who has to act.

@@ -37,6 +37,22 @@ struct DaemonClient {
     return try read(JobView.self, from: reply)
   }
 
+  /// - Throws: `.noSuchInput` for no such job, or more than one; `.incomplete` if it is not in a state for that.
+  func retry(job part: String) async throws -> JobView { try await ask("retry", of: part) }
+
+  /// - Returns: the job, whose undo has begun.
+  /// - Throws: as `retry`.
+  func undo(job part: String) async throws -> JobView { try await ask("undo", of: part) }
+
+  private func ask(_ wish: String, of part: String) async throws -> JobView {
+    let reply = try await request("POST", "/api/v1/jobs/\(pathComponent(part))/\(wish)")
+    if reply.status == 409, let job = try read(ErrorAnswer.self, from: reply, any: true).job {
+      throw Failure(.incomplete, "\(shortID(job.id)): " + refusal(in: reply))
+    }
+    if reply.status == 404 || reply.status == 409 { throw noSuchJob(part, reply) }
+    return try read(JobView.self, from: reply)
+  }
+
   /// - Parameter path: absolute.
   /// - Returns: the jobs at or below it that the cancel reached.
   func cancel(path: [UInt8], why: String?) async throws -> [JobView] {

@@ -17,6 +17,8 @@ struct Hotplate: AsyncParsableCommand {
       JobsCommand.self,
       ShowCommand.self,
       CancelCommand.self,
+      RetryCommand.self,
+      UndoCommand.self,
       ArrivalsCommand.self,
       PlanCommand.self,
       ExplainCommand.self,

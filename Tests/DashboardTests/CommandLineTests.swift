@@ -56,6 +56,25 @@ import Testing
     }
   }
 
+  @Test(arguments: ["retry", "undo"])
+  func `retry and undo tell of each job, and end with what went worst`(command: String)
+    async throws
+  {
+    let engine = FakeEngine()
+    try await withServer(engine) { server in
+      let good = try await hotplate([command, "bbbb"], server)
+      #expect(good.output == "0000bbbb  done (not yet durable)  /drop/a.@.exr 1-3\n")
+      // An undo of which the job does not say that it is over was none.
+      #expect(good.status == (command == "retry" ? 0 : 1))
+      let refused = try await hotplate([command, "aaaa", "bbbb"], server)
+      #expect(refused.status == 1)
+      #expect(refused.error.hasPrefix("hotplate: error: 0000aaaa: it is "))
+      #expect(try await hotplate([command, "cccc"], server).status == 66)
+      let asked = command == "retry" ? engine.asked.retried : engine.asked.undone
+      #expect(asked == [FakeEngine.ended.id, FakeEngine.running.id, FakeEngine.ended.id])
+    }
+  }
+
   @Test func `cancel by path sends the path as the shell gave it`() async throws {
     let engine = FakeEngine()
     try await withServer(engine) { server in
@@ -68,6 +87,7 @@ import Testing
   @Test(
     arguments: [
       (["jobs"], 69), (["show", "aaaa"], 69), (["cancel", "aaaa"], 69),
+      (["retry", "aaaa"], 69), (["undo", "aaaa"], 69), (["retry"], 64), (["undo"], 64),
       (["cancel"], 64), (["jobs", "--state-of", "asleep"], 64), (["no-such-command"], 64),
       (["jobs", "--help"], 0), (["--version"], 0),
     ] as [([String], Int32)])

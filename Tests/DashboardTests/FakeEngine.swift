@@ -6,6 +6,8 @@ final class FakeEngine: EngineView {
   struct Asked: Hashable, Sendable {
     var queries: [JobQuery] = []
     var cancelled: [String] = []
+    var retried: [String] = []
+    var undone: [String] = []
     var whys: [String?] = []
     var by: [String] = []
     var paths: [ExactText] = []
@@ -52,6 +54,30 @@ final class FakeEngine: EngineView {
     return switch job {
     case Self.running.id: .accepted(Self.running)
     case Self.ended.id: .tooLate(Self.ended, "it was published at 09:15")
+    default: .unknown
+    }
+  }
+
+  func retry(job: String, by: String) async throws -> RequestAnswer {
+    log.withLock {
+      $0.retried.append(job)
+      $0.by.append(by)
+    }
+    return switch job {
+    case Self.ended.id: .accepted(Self.ended)
+    case Self.running.id: .refused(Self.running, "it is under way")
+    default: .unknown
+    }
+  }
+
+  func undo(job: String, by: String) async throws -> RequestAnswer {
+    log.withLock {
+      $0.undone.append(job)
+      $0.by.append(by)
+    }
+    return switch job {
+    case Self.ended.id: .accepted(Self.ended)
+    case Self.running.id: .refused(Self.running, "it is not done")
     default: .unknown
     }
   }

@@ -96,6 +96,25 @@ import Testing
     }
   }
 
+  @Test(arguments: ["retry", "undo"])
+  func `a retry and an undo are accepted with the job, or refused with the reason`(wish: String)
+    async throws
+  {
+    let engine = FakeEngine()
+    try await withServer(engine) { server in
+      let answer = try await post(server, "/api/v1/jobs/bbbb/\(wish)", "{}")
+      #expect(answer.status == 202)
+      #expect(try decode(JobView.self, answer) == FakeEngine.ended)
+      let refused = try await post(server, "/api/v1/jobs/aaaa/\(wish)", "")
+      try expectError(refused, 409, "refused")
+      #expect(try decode(ErrorAnswer.self, refused).job == FakeEngine.running)
+      try expectError(try await post(server, "/api/v1/jobs/cccc/\(wish)", ""), 404, "unknown-job")
+      let asked = wish == "retry" ? engine.asked.retried : engine.asked.undone
+      #expect(asked == [FakeEngine.ended.id, FakeEngine.running.id])
+      #expect(engine.asked.by.allSatisfy { $0.hasSuffix(", process \(getpid())") })
+    }
+  }
+
   @Test func `a path is cancelled by its exact bytes`() async throws {
     let engine = FakeEngine()
     try await withServer(engine) { server in

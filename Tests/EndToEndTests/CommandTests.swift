@@ -184,6 +184,7 @@ extension Promises {
     "every command explains itself with an example",
     arguments: [
       "watch", "ingest", "plan", "explain", "check", "seq", "jobs", "show", "cancel", "arrivals",
+      "retry", "undo",
     ])
   func help(of command: String) async throws {
     try await onOwnThread {

@@ -14,7 +14,7 @@ import Watching
 /// The world is instant unless a kind of effect is held back: then its answer waits until `go` lets it happen.
 struct Story {
   enum Step: Hashable {
-    case inspect, prove, version, enqueue, measure, stage, commit, publish, finish, abort
+    case inspect, prove, version, enqueue, measure, stage, commit, publish, finish, abort, undo
   }
 
   var intake: Intake
@@ -71,6 +71,10 @@ struct Story {
   private(set) var gaveBack: [JobID] = []
   private(set) var stopped: [JobID] = []
   private(set) var requeues: [JobID: Int] = [:]
+  /// Jobs that were put back in the queue by a person.
+  private(set) var requeued: [JobID] = []
+  /// What an undo brings back to the hot folder, or leaves there; nil for all sources.
+  var back: Set<RelativePath>?
   private let ids = JobIDs()
 
   init(rules: String, limits: Intake.Limits = Intake.Limits(), walked: Bool = true) {
@@ -174,6 +178,7 @@ struct Story {
     case .note(let id, let text): notes[id, default: []].append(text)
     case .amend(let id, let reason): reasons[id] = reason
     case .rescan(let place): rescans.append(place)
+    case .retry(let id): requeued.append(id)
     case .recordCancelled(let waiting, let reason):
       enter(waiting.id, .cancelled)
       reasons[waiting.id] = reason
@@ -239,6 +244,8 @@ struct Story {
       if let touched = recheck.first { return tell(.commitRefused(id, .sourceChanged(touched))) }
       committed.insert(id)
       tell(.committed(id))
+    case .undo(let id):
+      tell(.undone(id, back: back ?? Set(intake.jobs[id]!.plan.files.map(\.source))))
     case .publish(let id): tell(.published(id))
     case .finish(let id):
       enter(id, .done)
@@ -282,6 +289,7 @@ extension Effect {
     case .commit: .commit
     case .publish: .publish
     case .abort: .abort
+    case .undo: .undo
     default: .finish
     }
   }

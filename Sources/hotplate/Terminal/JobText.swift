@@ -26,7 +26,18 @@ func placeText(_ place: SequenceView, frames: Bool) -> String {
 
 func stateText(_ job: JobView) -> String {
   job.state.rawValue + (job.over.map { " (\($0.rawValue))" } ?? "")
-    + (job.state == .done && !job.durable ? " (not yet durable)" : "")
+    + (undoText(job) ?? (job.state == .done && !job.durable ? " (not yet durable)" : ""))
+}
+
+/// What became of what a done job had published.
+private func undoText(_ job: JobView) -> String? {
+  guard job.state == .done else { return nil }
+  switch job.reason?.code {
+  case .undoing?: return " (being undone)"
+  case .undone?: return " (undone)"
+  case .undoneInPart?: return " (undone in part)"
+  default: return nil
+  }
 }
 
 func style(of state: JobState) -> TextTable.Style? {
