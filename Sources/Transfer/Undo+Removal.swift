@@ -52,6 +52,7 @@ extension Undo {
   ) throws(TransferError) -> UndoResult {
     let path = plan.files[receipt.index].destination
     do throws(SystemError) {
+      try endHalfRename(path)
       if try statusIfAny(roots.destination, aside(path)) == nil {
         guard let there = try statusIfAny(roots.destination, path) else { return .alreadyGone }
         guard receipt.isUnchanged(there) else { return .kept(.changed) }
@@ -92,6 +93,15 @@ extension Undo {
     } catch  where error.errno == .notFound {
       return false
     }
+  }
+
+  /// Without rename flags a rename is a link and an unlink; a kill between the two leaves both names.
+  private func endHalfRename(_ path: RelativePath) throws(SystemError) {
+    guard let taken = try statusIfAny(roots.destination, aside(path)),
+      let there = try statusIfAny(roots.destination, path), taken.isSameFile(as: there)
+    else { return }
+    try faults.check(.unlink, path)
+    try roots.destination.unlink(aside(path))
   }
 
   /// Why what was taken out of the way is not to be unlinked.
@@ -141,6 +151,7 @@ extension Undo {
   func handBack(_ path: RelativePath) throws(TransferError) -> UndoRefusal? {
     try onDestination(nil) { () throws(SystemError) in
       do throws(SystemError) {
+        try endHalfRename(path)
         try faults.check(.rename, path)
         try roots.destination.renameNoReplace(aside(path), to: path)
         return nil

@@ -317,6 +317,10 @@ extension Undo {
     if let ours = try statusIfAny(roots.source, aside(source)), ours.isSameFile(as: taken) {
       return try unlink(claimed)
     }
+    if let there = try statusIfAny(roots.source, source), there.isSameFile(as: taken) {
+      // Cut off between the link and the unlink that are a rename on some file systems.
+      return try unlink(claimed)
+    }
     do throws(SystemError) {
       try faults.check(.rename, source)
       try roots.source.renameNoReplace(claimed, to: source)

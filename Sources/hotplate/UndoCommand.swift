@@ -29,8 +29,11 @@ struct UndoCommand: AsyncParsableCommand {
     let client = DaemonClient(stateDirectory: try options.directory())
     let reached = try await askEach(jobs, json: json) { part in
       var job = try await client.undo(job: part)
+      var pause = Duration.milliseconds(50)
       while job.reason?.code == .undoing {
-        try await Task.sleep(for: .milliseconds(100))
+        try await Task.sleep(for: pause)
+        // One of terabytes takes hours, and each look asks for all that is known of the job.
+        pause = min(pause * 1.5, .seconds(5))
         job = try await client.job(job.id).job
       }
       return job

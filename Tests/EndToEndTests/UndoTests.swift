@@ -105,6 +105,42 @@ extension Promises {
     }
   }
 
+  @Test("undo leaves what another job counts on, and what was there before")
+  func undoOfSharedFiles() async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      let (daemon, first, _) = try tree.deliver()
+      try tree.shell("cp", "-r", "--", "\(tree.drop)/\(shot)", "\(tree.drop)/copy")
+      let second = try daemon.waitForJob(in: "done") { $0.source.directory.hasSuffix("copy") }
+      let there = try TreeDigest(of: tree.destination)
+      let one = try daemon.hotplate(["undo", first.id])
+      #expect(one.status == 1)
+      #expect(one.err.contains("job \(second.id) delivered the same files to the same place"))
+      let other = try daemon.hotplate(["undo", second.id])
+      #expect(other.status == 1)
+      #expect(other.err.contains("all of it was there before"))
+      #expect(try TreeDigest(of: tree.destination).difference(from: there) == [])
+    }
+  }
+
+  @Test(
+    "a held version goes its way once the one that stands in it is undone and it is tried again")
+  func undoMakesWay() async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      let (daemon, first, _) = try tree.deliver()
+      try FrameFactory.sequence(in: "\(tree.drop)/new", frames: 21...23, bytes: 100) {
+        "\(shot)_v1.\($0).exr"
+      }
+      let held = try daemon.waitForJob(in: "held") { $0.source.directory.hasSuffix("new") }
+      #expect(try daemon.hotplate(["undo", first.id]).status == 0)
+      #expect(try daemon.hotplate(["retry", held.id]).status == 0)
+      let done = try waitForDone(daemon, held.id)
+      #expect(done.frames.published == 3)
+      #expect(try TreeDigest(of: tree.destination).contents.count == 3)
+    }
+  }
+
   @Test("retry takes a held job again once its way is free, and what was cancelled by hand")
   func retry() async throws {
     try await inTemporaryFolder { folder in

@@ -73,6 +73,64 @@ struct PowerCutTests {
     }
   }
 
+  @Test(arguments: ["ext4", "xfs", "btrfs"], [TransferPlan.Action.copy, .move])
+  func `what an undo removed is at its source after a power cut, and an undo cut off goes on`(
+    type: String, action: TransferPlan.Action
+  ) async throws {
+    for point in [FaultPoint.claim, .unlink, .removeDirectory, nil] {
+      let outer = try Arena()
+      var (volume, mounted): (Volume?, String) = try Volume.requireImage(type, in: outer)
+      var inner: Arena? = try Arena(in: mounted)
+      let plan = try inner!.frames(3, bytes: 300_000, action: action, durability: .safe)
+      let sources = try inner!.sources(plan)
+      let receipts = try await transfer().stage(plan)
+      let made = try await transfer().stagedDirectories(plan)
+      _ = try await transfer().publish(plan, receipts)
+      if plan.isMove { _ = try await transfer().removeSources(plan, receipts) }
+      _ = try await transfer().discard(plan)
+      // The delivery is long over.
+      #expect(hp_syncfs(inner!.out.raw) == 0)
+      if !plan.isMove {
+        // Written anew by their owner, and by nobody synced.
+        for (file, bytes) in zip(plan.files, sources) {
+          try inner!.hot.unlink(file.source)
+          try inner!.write(bytes, file.source, in: inner!.hot)
+        }
+      }
+      let cut = point.map { point in
+        Fault(point, call: 2) {
+          #expect(throws: Never.self) { try Volume.cutPower(type, in: outer) }
+          return nil
+        }
+      }
+      let standings = try await transfer().secureSources(plan, receipts)
+      #expect(standings.secured.count == 3)
+      _ = try await transfer(cut, threads: 1).removePublished(
+        plan, receipts, standings.secured, made: made)
+      if point == nil { try Volume.cutPower(type, in: outer) }
+      inner = nil
+      volume = nil
+      volume = try Volume.afterCut(type, in: outer)
+      let again = try await transfer().secureSources(plan, receipts)
+      #expect(again.obstacles.isEmpty, "\(String(describing: point))")
+      if point == nil { #expect(again.secured.isEmpty, "removed for good") }
+      let report = try await transfer().removePublished(plan, receipts, again.secured, made: made)
+      #expect(report.results.values.allSatisfy { $0 == .removed })
+      try await transfer().closeUndo(plan, receipts.map(\.index))
+      let hot = try Descriptor.directory(at: plan.sourceRoot)
+      for (file, bytes) in zip(plan.files, sources) {
+        var there = [UInt8](repeating: 0, count: bytes.count)
+        let opened = try hot.open(file.source, O_RDONLY)
+        #expect(try opened.status().snapshot.size == bytes.count)
+        _ = try there.withUnsafeMutableBytes { try opened.read(into: $0, at: 0) }
+        #expect(there == bytes, "\(file.source), \(String(describing: point))")
+      }
+      let out = try Descriptor.directory(at: plan.destinationRoot)
+      #expect(try out.entries().isEmpty, "\(String(describing: point))")
+      withExtendedLifetime(volume) {}
+    }
+  }
+
   private func prepare(_ way: Way, _ arena: Arena) throws -> TransferPlan {
     switch way {
     case .replaced:

@@ -433,6 +433,17 @@ private struct Published {
     #expect(calls > 10)
   }
 
+  @Test func `a rename of two steps, cut off between them, is ended at once`() async throws {
+    let arena = try Arena()
+    let done = try await Published(arena, 2)
+    let path = done.plan.files[0].destination
+    let aside = path.parent.appending(FileName(".hotplate-\(done.plan.id).undo"))
+    try arena.out.makeDirectory(aside)
+    try arena.out.link(path, to: arena.out, aside.appending(path.name!))
+    #expect(try await done.undo() == [.removed, .removed])
+    #expect(try done.isUndone)
+  }
+
   @Test func `a start puts nothing back that an undo left half copied`() async throws {
     let arena = try Arena()
     let part = RelativePath("shot/.hotplate-\(1).undo/name.1001.exr")!
