@@ -41,13 +41,13 @@ extension Engine {
     case .setAside(let id, let state, let reason):
       withJob(id) { try await self.setAside($0, state, reason) }
     case .requeue(let id, let over, let reason):
-      let metadata = intake.jobs[id].map { metadata($0) }
+      let about = intake.jobs[id].map { self.metadata($0) }
       chain(id) {
         _ = try await self.journal.transition(
           id, from: ["queued", "staging", "staged", "held"], to: "queued", reason: reason.data,
           note: reason.message, at: Date())
         try await self.journal.setOver(over?.rawValue, of: id)
-        self.log.warning("waits: \(reason.message)", metadata: metadata)
+        self.log.warning("waits: \(reason.message)", metadata: about)
       }
     case .amend(let id, let reason):
       chain(id) {

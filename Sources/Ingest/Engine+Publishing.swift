@@ -34,7 +34,7 @@ extension Engine {
     do {
       if unproven.contains(job.id) { try await prove(job) }
     } catch let error as TransferError {
-      guard error.isOfTheSource else { return pause(job, "\(error)") }
+      guard error.isOfTheSource else { return pause(job, .transient("\(error)")) }
       let message = "frames did not survive the machine's stop and cannot be staged again: \(error)"
       return inbox.post(.publishingFailed(job.id, .held(message)))
     }

@@ -148,6 +148,14 @@ final class ModelDaemon {
     case .chooseVersion(let job, let question):
       post(.versionChosen(job.id, .number(question.source)))
     case .stop(let id): board.raise(id)
+    case .measure(let id, let measure):
+      withJob(id, "measure") { await self.measure($0, measure) }
+    case .giveBack(let id): withJob(id, "give back the room of") { try await self.giveBack($0) }
+    case .overlay(let id, let over, _):
+      chain(id, "lay \(over.map { "\($0)" } ?? "nothing") over") {
+        try self.journal.setOver(over, of: id)
+      }
+    case .regainJournalRoom: post(.journalRoom(true))
     case .enqueue(let job): chain(job.id, "enqueue") { try self.enqueue(job) }
     case .stage(let id):
       guard let job = intake.jobs[id] else { return }
@@ -169,9 +177,16 @@ final class ModelDaemon {
     case .requeue(let id, let over, let reason):
       chain(id, "requeue") {
         _ = try self.journal.transition(
-          id, from: [.staging, .staged], to: .queued, reason: reason)
+          id, from: [.queued, .staging, .staged, .held], to: .queued, reason: reason)
         try self.journal.setOver(over, of: id)
       }
+    case .retry(let id):
+      chain(id, "retry") {
+        _ = try self.journal.transition(id, from: [.held, .failed], to: .queued)
+        self.withoutClaims.insert(id)
+      }
+    // Not asked for here: an undo has its own tests against power cuts.
+    case .undo: break
     case .amend, .note: break
     case .recordCancelled(let waiting, let reason):
       chain(waiting.id, "record the cancel of") { try self.record(waiting, reason) }
@@ -230,13 +245,8 @@ final class ModelDaemon {
     } catch {
       try journal.record(written.receipts, of: job.id)
       receipts[job.id] = earlier + written.receipts
-      let end = stagingEnd(error, job)
       say("    \(error)")
-      if case .destinationFull = end, (try? await transfer.discard(job.plan)) != nil {
-        try journal.forgetReceipts(of: job.id)
-        receipts[job.id] = nil
-      }
-      return post(.stagingEnded(job.id, end))
+      return post(.stagingEnded(job.id, stagingEnd(error, job)))
     }
     try journal.record(written.receipts, of: job.id)
     receipts[job.id] = done
@@ -276,7 +286,37 @@ final class ModelDaemon {
     return isAllThere ? nil : occupant
   }
 
+  private func measure(_ job: Job, _ measure: Measure) async {
+    var demand: Demand?
+    var room: Room?
+    do throws(TransferError) {
+      switch measure {
+      case .room: room = try await transfer.room(for: job.plan)
+      case .roughly, .exactly:
+        (demand, room) = try await transfer.demand(
+          of: job.plan, having: receipts[job.id] ?? [], measure == .exactly ? .exactly : .roughly)
+      }
+    } catch {
+      say("    it cannot be measured: \(error)")
+    }
+    post(
+      .measured(
+        job.id, RoomAnswer(demand: demand, isExact: measure == .exactly, room: room, done: [:])))
+  }
+
+  private func giveBack(_ job: Job) async throws {
+    do {
+      if case .kept = try await transfer.discard(job.plan) { return post(.gaveBack(job.id)) }
+      try journal.forgetReceipts(of: job.id)
+      receipts[job.id] = nil
+    } catch let error as TransferError {
+      say("    staging cannot be removed: \(error)")
+    }
+    post(.gaveBack(job.id))
+  }
+
   private func stagingEnd(_ error: TransferError, _ job: Job) -> StagingEnd {
+    if error.isExhaustion { return .exhausted("\(error)") }
     switch error {
     case .cancelled: return .stopped
     case .sourceChanged(let index), .unsafeSource(let index, _), .sourceNotAFile(let index, _):
@@ -292,6 +332,7 @@ final class ModelDaemon {
       }
     case .conflict: return .conflict("\(error)")
     case .destinationFull: return .destinationFull("\(error)")
+    case .destinationNotWritable: return .notWritable("\(error)")
     case .destinationMissing, .destinationReplaced, .unsafeDestination, .crossesMounts,
       .foreignStaging, .stagingLost, .cannot, .readbackDiffers:
       return .failed("destination", "\(error)")
@@ -318,6 +359,7 @@ final class ModelDaemon {
     do throws(TransferError) {
       try await transfer.confirm(job.plan, receipts[job.id] ?? [])
     } catch {
+      if error.isExhaustion { return post(.commitRefused(job.id, .exhausted("\(error)"))) }
       return post(.commitRefused(job.id, .destination("\(error)")))
     }
     if board.isRaised(job.id) { return post(.commitRefused(job.id, .cancelled)) }
@@ -336,7 +378,7 @@ final class ModelDaemon {
     do {
       if unproven.contains(job.id) { try await prove(job) }
     } catch let error as TransferError {
-      guard error.isOfTheSource else { return pause(job, "\(error)") }
+      guard error.isOfTheSource else { return pause(job, .transient("\(error)")) }
       return post(.publishingFailed(job.id, .held("\(error)")))
     }
     let all = receipts[job.id] ?? []
@@ -344,7 +386,8 @@ final class ModelDaemon {
     do throws(TransferError) {
       outcome = try await transfer.publish(job.plan, all)
     } catch {
-      return pause(job, "\(error)")
+      if case .destinationFull = error { return pause(job, .full("\(error)")) }
+      return pause(job, .transient("\(error)"))
     }
     switch outcome {
     case .published(let skipped):
@@ -353,13 +396,14 @@ final class ModelDaemon {
       post(.published(job.id))
     case .held(let conflicts):
       post(.publishingFailed(job.id, .held("\(TransferError.conflict(conflicts))")))
-    case .blocked(let conflicts): pause(job, "\(TransferError.conflict(conflicts))")
+    case .blocked(let conflicts):
+      pause(job, .transient("\(TransferError.conflict(conflicts))"))
     }
   }
 
-  private func pause(_ job: Job, _ message: String) {
-    say("    publishing pauses: \(message)")
-    later.append((now().uptime + .seconds(2), .publishingFailed(job.id, .transient(message))))
+  private func pause(_ job: Job, _ failure: PublishFailure) {
+    say("    publishing pauses: \(failure)")
+    later.append((now().uptime + .seconds(2), .publishingFailed(job.id, failure)))
   }
 
   private func finish(_ job: Job) async throws {

@@ -11,7 +11,8 @@ extension World {
     let deeds: [(Int, () -> Void)] = [
       (5, bringFrames), (2, beginWriting), (3, goOnWriting), (2, rewriteFrame), (2, saveByRename),
       (2, removeFrame), (1, removeDirectory), (1, moveDirectory), (2, dropSentinel),
-      (2, removeSentinel), (1, cancelByHand), (1, putForeign), (1, disturbPublished),
+      (2, removeSentinel), (1, cancelByHand), (1, retryByHand), (1, putForeign),
+      (1, disturbPublished),
       (1, linkElsewhere), (0, toggleVault), (1, toggleSpace), (1, toggleReadOnly), (1, overflow),
     ]
     var number = Int.random(in: 0..<deeds.reduce(0) { $0 + $1.0 }, using: &random)
@@ -299,6 +300,14 @@ extension World {
     say("somebody cancels \(id) by hand")
     daemon.post(
       .cancel(id, Reason(code: .user, message: "by hand", at: Timestamp(milliseconds: 0))))
+  }
+
+  private func retryByHand() {
+    guard let daemon else { return }
+    let resting = daemon.intake.jobs.values.filter { $0.state == .held || $0.state == .failed }
+    guard let id = resting.map(\.id).sorted().randomElement(using: &random) else { return }
+    say("somebody tries \(id) again")
+    daemon.post(.retry(id, changed: nil))
   }
 
   func sentinels(over job: Job) -> [Node] {
