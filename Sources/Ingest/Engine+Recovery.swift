@@ -51,7 +51,9 @@ extension Engine {
         continue
       }
       // What a person has taken back, in whole or in part, is not published again.
-      if let code = job.reason?.code, [.undoing, .undone, .undoneInPart].contains(code) { continue }
+      if let code = job.reason?.code, [.undoing, .undone, .undoneInPart].contains(code) {
+        continue
+      }
       if job.state == .done, !record.durable, try await reopen(job) { continue }
       do {
         let discarded = try await transfer.discard(
