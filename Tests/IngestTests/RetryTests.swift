@@ -51,7 +51,7 @@ private let rules = """
     #expect(story.reasons[id]?.path?.text == "/drop/in/sh010_beauty.2.exr")
     story.wait(.seconds(2))
     #expect(story.all.count == 2 && story.last(story.all[1]) == .done)
-    #expect(story.sizes[story.all[1]] == 3)
+    #expect(story.sizes[story.all.last!] == 3)
   }
 
   @Test func `is held again by what still stands in its way`() {
@@ -106,7 +106,7 @@ private let rules = """
     story.wait(.seconds(2))
     #expect(story.last(id) == .cancelled, "it has ended")
     #expect(story.all.count == 2 && story.last(story.all[1]) == .done)
-    #expect(story.sizes[story.all[1]] == 3)
+    #expect(story.sizes[story.all.last!] == 3)
   }
 
   @Test func `stays on hold below a sentinel that stands`() {
@@ -190,7 +190,7 @@ private let rules = """
       }
       story.wait(.seconds(2))
       #expect(story.all.count == 2 && story.last(story.all[1]) == .done)
-      #expect(story.sizes[story.all[1]] == 3, "all of it")
+      #expect(story.sizes[story.all.last!] == 3, "all of it")
     }
   }
 
@@ -208,7 +208,7 @@ private let rules = """
     story.go(.undo)
     story.wait(.seconds(2))
     #expect(story.all.count == 2)
-    #expect(story.sizes[story.all[1]] == 1, "the others are published still")
+    #expect(story.sizes[story.all.last!] == 1, "the others are published still")
   }
 
   @Test func `cannot be cancelled, and a removed source is looked for when it is over`() {
