@@ -66,7 +66,8 @@ public enum WatchEvent: Hashable, Sendable {
   /// now, the scope itself included if it is not the root.
   ///
   /// What was known below it and was not told in between, by whatever event, is gone at `walked`, but for what lies at or
-  /// below an `unreadable` or `unmounted` place. A rescan ends without `walked` if its scope, or a directory above, is told as
+  /// below an `unreadable` or `unmounted` place. A directory that is moved into the scope meanwhile brings what it holds, which
+  /// is not told again: its new place counts as told with all below it. A rescan ends without `walked` if its scope, or a directory above, is told as
   /// removed or moved, or its scope as unreadable; then nothing follows from what was not told. Told again for the same
   /// scope, it begins anew.
   case rescanning(Place, because: RescanCause)

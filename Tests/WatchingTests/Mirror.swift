@@ -45,6 +45,10 @@ final class Mirror: Sendable {
 final class Gate: Sendable {
   private let condition = NSCondition()
   private let isClosed = Mutex(false)
+  private let waiting = Mutex(0)
+
+  /// Whether the watch thread stands before it.
+  var isHolding: Bool { waiting.withLock { $0 } > 0 }
 
   func close() { isClosed.withLock { $0 = true } }
 
@@ -57,7 +61,9 @@ final class Gate: Sendable {
 
   func pass() {
     condition.withLock {
+      waiting.withLock { $0 += 1 }
       while isClosed.withLock({ $0 }) { condition.wait() }
+      waiting.withLock { $0 -= 1 }
     }
   }
 }
@@ -89,7 +95,7 @@ extension Mirror.State {
       content.removeEverything(to)
       content.move(from, to)
       content.directories.insert(to)
-      told(to)
+      toldWhole(to)
     case .rescanning(let scope, _):
       let known = content.files.union(content.directories).union(content.specials)
       untold[scope] = known.filter { $0.isAtOrBelow(scope) && $0 != scope }
@@ -97,15 +103,20 @@ extension Mirror.State {
       guard let gone = untold.removeValue(forKey: scope) else { return }
       content.removeAll(gone.contains)
     case .unreadable(let place, _):
-      for scope in untold.keys {
-        untold[scope] = untold[scope]?.filter { !$0.isAtOrBelow(place) }
-      }
+      toldWhole(place)
     case .leaving, .duplicate: break
     }
   }
 
   private mutating func told(_ place: Place) {
     for scope in untold.keys { untold[scope]?.remove(place) }
+  }
+
+  /// A running rescan will not tell what lies below it, and means nothing by that.
+  private mutating func toldWhole(_ place: Place) {
+    for scope in untold.keys {
+      untold[scope] = untold[scope]?.filter { !$0.isAtOrBelow(place) }
+    }
   }
 }
 

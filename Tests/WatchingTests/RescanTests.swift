@@ -1,6 +1,7 @@
 import Files
 import Glibc
 import Paths
+import TestSupport
 import Testing
 
 @testable import Watching
@@ -72,6 +73,33 @@ extension WatcherTests {
       folder.watcher.rescan(place("none/at/all"))
       await folder.watcher.barrier()
       #expect(folder.mirror.events == [.directoryRemoved(place("none/at/all"))])
+    }
+  }
+
+  @Test func `what is moved into a directory that is being told again is not taken for gone`()
+    async throws
+  {
+    try await withHotFolder { folder in
+      try folder.root.makeDirectories("scope/shot")
+      try folder.root.touch("scope/shot/frame")
+      try folder.root.makeDirectory("next")
+      try folder.root.touch("next/frame")
+      // More than one delivery: the thread is held with its listing under way.
+      for i in 0..<(2 * Owner.batchLimit) { try folder.root.touch(RelativePath("scope/\(i)")!) }
+      try await folder.watch()
+      folder.mirror.forgetEvents()
+      folder.mirror.gate.close()
+      folder.watcher.rescan(place("scope"))
+      try waitUntil("the thread to be held") { folder.mirror.gate.isHolding }
+      try folder.root.move("scope/shot", to: "old")
+      try folder.root.move("next", to: "scope/shot")
+      folder.mirror.gate.open()
+      try await folder.expectTold()
+      let told = folder.mirror.events
+      let moved = told.firstIndex(
+        of: .directoryMoved(from: place("next"), to: place("scope/shot")))
+      let walked = told.firstIndex(of: .walked(place("scope")))
+      #expect(try #require(moved) < #require(walked))
     }
   }
 
