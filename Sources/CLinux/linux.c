@@ -20,6 +20,11 @@
 #define STATX_MNT_ID 0x1000U
 #endif
 
+// Added in Linux 6.8: a number that no later mount gets again. Older kernels ignore it.
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x4000U
+#endif
+
 const int hp_o_path = O_PATH;
 const int hp_o_tmpfile = O_TMPFILE;
 const unsigned hp_rename_noreplace = RENAME_NOREPLACE;
@@ -33,7 +38,8 @@ int hp_status_at(int directory, const char *path, struct hp_status *status) {
   struct statx s;
   int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
   if (path[0] == 0) flags |= AT_EMPTY_PATH;
-  if (statx(directory, path, flags, STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, &s) != 0) return -1;
+  unsigned wanted = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID | STATX_MNT_ID_UNIQUE;
+  if (statx(directory, path, flags, wanted, &s) != 0) return -1;
   status->inode = s.stx_ino;
   status->device = makedev(s.stx_dev_major, s.stx_dev_minor);
   status->size = s.stx_size;

@@ -48,6 +48,7 @@ public struct Errno: Error, Hashable, Sendable, RawRepresentable {
   public static let noSystemCall = Errno(rawValue: ENOSYS)
   public static let inputOutput = Errno(rawValue: EIO)
   public static let stale = Errno(rawValue: ESTALE)
+  public static let notConnected = Errno(rawValue: ENOTCONN)
   public static let interrupted = Errno(rawValue: EINTR)
   public static let noMoreWatches = Errno(rawValue: ENOSPC)
 

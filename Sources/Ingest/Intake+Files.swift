@@ -81,6 +81,7 @@ extension Intake {
     case .unmounted(let place):
       untold[place] = nil
       troubles[place] = "its file system was unmounted"
+    case .mountsChanged: break
     }
   }
 

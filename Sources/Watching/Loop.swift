@@ -7,6 +7,8 @@ import Paths
 /// 100,000 directories holds up the other.
 final class Loop {
   let notifier: Notifier
+  /// Tells when a root's path may lead elsewhere.
+  var places: RootPlaces
   var tree = Tree()
   var descriptors = OpenDirectories()
   /// By the index of the root's node.
@@ -32,11 +34,14 @@ final class Loop {
   static let eventsPerTurn = 4096
   static let walkPerTurn = Duration.milliseconds(1)
 
-  init(notifier: Notifier) { self.notifier = notifier }
+  init(notifier: Notifier, places: RootPlaces) {
+    self.notifier = notifier
+    self.places = places
+  }
 
   /// How long the thread may sleep until something must be done without being told; nil: for ever.
   func wait(now: Instant) -> Duration? {
-    if hasUnreadEvents || !busyRoots.isEmpty { return .zero }
+    if hasUnreadEvents || places.isChanged || !busyRoots.isEmpty { return .zero }
     let next = [moves.deadline, parked.lazy.map(\.deadline).min()].compactMap(\.self).min()
     return next.map { max(.zero, now.duration(to: $0)) }
   }
@@ -46,6 +51,8 @@ final class Loop {
 
   func turn() {
     let read = readEvents()
+    // What was told of a root before says better why it is not there.
+    if places.isChanged, !hasUnreadEvents { checkRoots() }
     let resolved = expireMoves(now: .now)
     unpark(now: .now, somethingHappened: read > 0 || resolved)
     walk(until: .now + Loop.walkPerTurn)
@@ -149,6 +156,7 @@ final class Loop {
     forget(root.node)
     roots[root.node.index] = nil
     root.owner.roots[root.number] = nil
+    places.watch(roots.values.map(\.path))
     busyRoots.removeAll { $0 === root }
     parked.removeAll { $0.walk.root === root }
     lastPath = nil

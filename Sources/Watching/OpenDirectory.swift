@@ -49,6 +49,22 @@ final class OpenDirectory {
     return Identity(device: status.device, inode: status.inode)
   }
 
+  /// The number of the mount that it was opened through.
+  func mount() throws(SystemError) -> UInt64 {
+    var status = hp_status()
+    guard hp_status_at(raw, "", &status) == 0 else { throw SystemError("statx", ".") }
+    return status.mount_id
+  }
+
+  /// What a caller may expect of a root.
+  func mountIdentity() throws(SystemError) -> MountIdentity {
+    var status = hp_status()
+    guard hp_status_at(raw, "", &status) == 0 else { throw SystemError("statx", ".") }
+    let type = hp_filesystem_type(raw)
+    guard type != -1 else { throw SystemError("fstatfs", ".") }
+    return MountIdentity(filesystem: type, inode: status.inode, birth: status.birth_ns)
+  }
+
   struct Identity: Equatable {
     let device: UInt64
     let inode: UInt64

@@ -44,6 +44,8 @@ final class Root {
   let path: String
   let node: NodeID
   private let identity: OpenDirectory.Identity
+  /// The mount that its path led to; see `Loop.checkRoots`.
+  let mount: UInt64
   private var open: OpenDirectory?
 
   /// Walks that are ready to go on, the next one first.
@@ -65,7 +67,14 @@ final class Root {
     self.path = path
     self.node = node
     identity = try opened.identity()
+    mount = try opened.mount()
     open = opened
+  }
+
+  /// Whether `directory` is the one that is watched.
+  func isSame(as directory: OpenDirectory) throws(SystemError) -> Bool {
+    guard try directory.identity() == identity else { return false }
+    return try directory.mount() == mount
   }
 
   /// The root's directory, held until the thread goes idle: an idle descriptor would make a plain `umount` fail.

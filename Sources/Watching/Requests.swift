@@ -3,11 +3,16 @@ import Paths
 
 /// What a `Watcher` asks of the thread.
 extension Loop {
-  func watch(_ id: Int, _ number: Int, _ path: String) -> Result<Void, WatchError> {
+  func watch(_ id: Int, _ number: Int, _ path: String, _ expected: MountIdentity?)
+    -> Result<Void, WatchError>
+  {
     guard let owner = owners[id] else { return .success(()) }
     if let old = owner.roots[number] { drop(old) }
     do throws(SystemError) {
       let opened = try OpenDirectory.root(at: path)
+      if let expected, try opened.mountIdentity() != expected {
+        throw SystemError("open", path, errno: .stale)
+      }
       var watch = try notifier.watch(opened, isRoot: true)
       if let other = tree.node(watch: watch) {
         if case .there(let place) = whereabouts(of: other, opened) {
@@ -28,6 +33,7 @@ extension Loop {
       owner.roots[number] = root
       roots[node.index] = root
       begin(.first, node, root)
+      places.watch(roots.values.map(\.path))
       return .success(())
     } catch {
       return .failure(

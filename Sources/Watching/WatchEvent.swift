@@ -55,8 +55,12 @@ public enum WatchEvent: Hashable, Sendable {
   /// A symlink, FIFO, socket or device: never opened, never followed.
   case special(Place, FileKind)
   /// A file system is gone from here (IN_UNMOUNT): nothing was removed. Directories of it may be told one by one, the topmost
-  /// last. The place is no longer watched; ask for `rescan`, or for the root `watch` again, when it is back.
+  /// last. The place is no longer watched; ask for `rescan`, or for the root `watch` again, when it is back. A root is told so
+  /// too when its mount was detached lazily, or another one covers it.
   case unmounted(Place)
+  /// Something was mounted, unmounted or moved somewhere: what was not there may be back. Roots that are not where they were
+  /// are told before.
+  case mountsChanged
   /// A directory that could not be read: nothing is known about what lies below it, least of all that it is gone.
   case unreadable(Place, SystemError)
   /// A directory that is watched already at another place (a bind mount, overlapping roots). It is not looked into.

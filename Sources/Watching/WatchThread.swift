@@ -14,6 +14,7 @@ final class WatchThread: Sendable {
   typealias Request = @Sendable (Loop) -> Void
 
   private let notifier: Notifier
+  private let places: RootPlaces
   private let doorbell: Int32
   private let requests = Mutex<[Request]>([])
   /// Whether the last sleep was one without an end, and how often the thread has woken: what "idle" means, for the tests.
@@ -22,6 +23,7 @@ final class WatchThread: Sendable {
 
   private init() throws(WatchError) {
     notifier = try Notifier()
+    places = RootPlaces()
     doorbell = hp_eventfd()
     guard doorbell >= 0 else {
       throw .system(SystemError("eventfd", "the watch thread's doorbell"))
@@ -44,7 +46,7 @@ final class WatchThread: Sendable {
     sigfillset(&signals)
     pthread_sigmask(SIG_BLOCK, &signals, nil)
 
-    let loop = Loop(notifier: notifier)
+    let loop = Loop(notifier: notifier, places: places)
     while true {
       sleep(loop.wait(now: .now), loop)
       for request in takeRequests() { request(loop) }
@@ -53,7 +55,11 @@ final class WatchThread: Sendable {
   }
 
   private func sleep(_ duration: Duration?, _ loop: Loop) {
-    if duration == .zero { return }
+    if duration == .zero {
+      // A busy thread must hear of mounts too.
+      loop.places.look()
+      return
+    }
     loop.rest()
     sleepsForGood.store(duration == nil, ordering: .releasing)
     // Rounded up: a wake-up just before a deadline would be for nothing.
@@ -62,7 +68,9 @@ final class WatchThread: Sendable {
       pollfd(fd: notifier.descriptor, events: Int16(POLLIN), revents: 0),
       pollfd(fd: doorbell, events: Int16(POLLIN), revents: 0),
     ]
-    poll(&sources, 2, milliseconds)
+    sources += loop.places.sources
+    poll(&sources, nfds_t(sources.count), milliseconds)
+    loop.places.read(sources[2...])
     wakeUps.add(1, ordering: .relaxed)
     sleepsForGood.store(false, ordering: .releasing)
   }

@@ -18,7 +18,9 @@ import Synchronization
 /// **Order of things.** `Events` says what an event means, `Moves` joins the halves of renames, `Registering` watches a
 /// directory and asks the kernel which one it is, `Walk` and `Listings` look at what lies there.
 ///
-/// What inotify cannot see is not seen here: other hosts' changes on network file systems, and mounts or renames above a root.
+/// **What inotify does not tell.** Lazy and covering mounts are told by `/proc/self/mountinfo`, renames above a root by watches
+/// on the directories there; either way each root's path is asked where it leads by now (`RootPlaces`). Other hosts' changes on
+/// network file systems are not seen here.
 public final class Watcher: Sendable {
   /// How long the first half of a rename waits for its second half.
   public static let grace = Duration.milliseconds(50)
@@ -51,10 +53,13 @@ public final class Watcher: Sendable {
   /// Then come what lies there and `.walked` of the root. Symlinks in `path` are followed, none below it. A root of the same
   /// number is replaced.
   ///
-  /// - Throws: `.system` if there is no such directory or it may not be read, `.limit` at the limit of watches,
-  ///   `.watchedAlready` if it is (part of) another root.
-  public func watch(root: Int, at path: String) async throws(WatchError) {
-    try await ask { loop, id in loop.watch(id, root, path) }.get()
+  /// - Parameter expected: what the directory has to be; nil for whatever lies there.
+  /// - Throws: `.system` if there is no such directory or it may not be read, with ESTALE if it is not the expected one;
+  ///   `.limit` at the limit of watches, `.watchedAlready` if it is (part of) another root.
+  public func watch(root: Int, at path: String, expecting expected: MountIdentity? = nil)
+    async throws(WatchError)
+  {
+    try await ask { loop, id in loop.watch(id, root, path, expected) }.get()
   }
 
   /// Takes a root's watches away; nothing of it is delivered after this returns.

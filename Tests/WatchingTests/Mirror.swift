@@ -19,6 +19,7 @@ final class Mirror: Sendable {
     var untold: [Place: Set<Place>] = [:]
     var events: [WatchEvent] = []
     var largestBatch = 0
+    var mountChanges = 0
   }
 
   private let state = Mutex(State())
@@ -26,6 +27,7 @@ final class Mirror: Sendable {
   var content: Content { state.withLock { $0.content } }
   var events: [WatchEvent] { state.withLock { $0.events } }
   var largestBatch: Int { state.withLock { $0.largestBatch } }
+  var mountChanges: Int { state.withLock { $0.mountChanges } }
 
   /// While closed, the watch thread is held at its next delivery: the tree changes, and it falls behind.
   let gate = Gate()
@@ -36,7 +38,9 @@ final class Mirror: Sendable {
     gate.pass()
     state.withLock { state in
       state.largestBatch = max(state.largestBatch, events.count)
-      state.events += events
+      // Whoever mounts something on this machine causes it; it says nothing of the tree.
+      state.events += events.filter { $0 != .mountsChanged }
+      state.mountChanges += events.count { $0 == .mountsChanged }
       for event in events { state.apply(event) }
     }
   }
@@ -104,7 +108,7 @@ extension Mirror.State {
       content.removeAll(gone.contains)
     case .unreadable(let place, _):
       toldWhole(place)
-    case .leaving, .duplicate: break
+    case .leaving, .duplicate, .mountsChanged: break
     }
   }
 
