@@ -54,6 +54,10 @@ public enum Effect: Sendable {
   case note(JobID, String)
   /// A job that was cancelled before it had a plan: only its row is written.
   case recordCancelled(WaitingJob, Reason)
+  /// Stop watching a hot folder that is away.
+  case leave(Int)
+  /// Look whether the hot folders are there: → `away` for those that are not, `back` for those that are again.
+  case seek
   /// List a directory again.
   case rescan(Place)
 }

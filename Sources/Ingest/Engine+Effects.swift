@@ -21,7 +21,7 @@ extension Engine {
     case .stop(let id): board.raise(id)
     case .enqueue(let job): chain(job.id) { try await self.enqueue(job) }
     case .stage(let id):
-      guard let job = intake.jobs[id] else { return }
+      guard let job = pinned(id) else { return }
       // At once: whatever stops the job from here on must find its flag.
       let flag = board.enter(job)
       chain(id) { try await self.stage(job, flag) }
@@ -34,13 +34,17 @@ extension Engine {
     case .publish(let id): withJob(id) { try await self.publish($0) }
     case .finish(let id): withJob(id) { try await self.finish($0) }
     case .abort(let id, let reason, let commitUnderWay):
-      if let job = intake.jobs[id] { abort(job, reason, commitUnderWay: commitUnderWay) }
+      if let job = pinned(id) { abort(job, reason, commitUnderWay: commitUnderWay) }
     case .recheck(let id, let paths):
       withJob(id) { await self.recheck($0, paths) }
     case .tell(let waiting, let reason, let isHeld): tell(waiting, reason, isHeld)
     case .setAside(let id, let state, let reason):
       withJob(id) { try await self.setAside($0, state, reason) }
+    case .leave(let root): leave(root)
+    case .seek: seek()
     case .requeue(let id, let over, let reason):
+      // A job that waits must not keep anybody from unmounting.
+      sourcePlaces[id] = nil
       let about = intake.jobs[id].map { self.metadata($0) }
       chain(id) {
         _ = try await self.journal.transition(
@@ -69,7 +73,7 @@ extension Engine {
   }
 
   private func withJob(_ id: JobID, _ work: @escaping @Sendable (Job) async throws -> Void) {
-    guard let job = intake.jobs[id] else { return }
+    guard let job = pinned(id) else { return }
     chain(id) { try await work(job) }
   }
 
@@ -106,6 +110,7 @@ extension Engine {
       case .removed, .nothing:
         try await journal.forgetReceipts(of: job.id)
         receipts[job.id] = nil
+        stagedOn[job.id] = nil
       // Whole frames whose sources are gone: their receipts are all that tells what they are.
       case .kept: break
       }
@@ -127,6 +132,7 @@ extension Engine {
     board.leave(id)
     progress.clear(id)
     receipts[id] = nil
+    stagedOn[id] = nil
     sourcePlaces[id] = nil
     cancelRows[id] = nil
   }

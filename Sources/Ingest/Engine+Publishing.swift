@@ -14,13 +14,16 @@ extension Engine {
         return inbox.post(.commitRefused(job.id, .sourceChanged(changed)))
       }
     } catch {
-      return inbox.post(.commitRefused(job.id, .offline("\(error)")))
+      return inbox.post(.commitRefused(job.id, .offline(await absence(for: job) ?? "\(error)")))
     }
     do {
       try await transfer.confirm(job.plan, receipts[job.id] ?? [])
     } catch let error as TransferError where error.isExhaustion {
       return inbox.post(.commitRefused(job.id, .exhausted("\(error)")))
     } catch {
+      if let why = await offline(error, job) {
+        return inbox.post(.commitRefused(job.id, .offline(why)))
+      }
       return inbox.post(.commitRefused(job.id, .destination("\(error)")))
     }
     if board.isRaised(job.id) { return inbox.post(.commitRefused(job.id, .cancelled)) }
@@ -34,16 +37,21 @@ extension Engine {
     do {
       if unproven.contains(job.id) { try await prove(job) }
     } catch let error as TransferError {
-      guard error.isOfTheSource else { return pause(job, .transient("\(error)")) }
-      let message = "frames did not survive the machine's stop and cannot be staged again: \(error)"
-      return inbox.post(.publishingFailed(job.id, .held(message)))
+      if error.isOfTheSource {
+        let message =
+          "frames did not survive the machine's stop and cannot be staged again: \(error)"
+        return inbox.post(.publishingFailed(job.id, .held(message)))
+      }
+      let why = await offline(error, job)
+      return pause(job, why.map { .offline($0) } ?? .transient("\(error)"))
     }
     let receipts = receipts[job.id] ?? []
     do throws(TransferError) {
       outcome = try await transfer.publish(job.plan, receipts)
     } catch {
       if case .destinationFull = error { return pause(job, .full("\(error)")) }
-      return pause(job, .transient("\(error)"))
+      let why = await offline(error, job)
+      return pause(job, why.map { .offline($0) } ?? .transient("\(error)"))
     }
     switch outcome {
     case .published(let skipped):
@@ -62,8 +70,7 @@ extension Engine {
 
   /// After the commit there is only forward: what is in the way may pass.
   private func pause(_ job: Job, _ failure: PublishFailure) {
-    if case .transient(let message) = failure { tellPause(job, message) }
-    if case .full(let message) = failure { tellPause(job, message) }
+    tellPause(job, failure.message)
     let inbox = inbox
     Task {
       // Cancelled only with the process.
@@ -92,6 +99,7 @@ extension Engine {
           }
         }
       } catch {
+        if let why = await offline(error, job) { return pause(job, .offline(why)) }
         // Published and whole; what could not be removed stays, and is said.
         try await journal.note("sources stay: \(error)", on: job.id, at: Date())
         log.error("sources could not be removed: \(error)", metadata: metadata(job))
@@ -110,6 +118,7 @@ extension Engine {
         log.warning("\(note)", metadata: metadata(job))
       }
     } catch let error as TransferError {
+      if let why = await offline(error, job) { return pause(job, .offline(why)) }
       log.error("staging could not be removed: \(error)", metadata: metadata(job))
     }
     let present = all.count { $0.method == .present }

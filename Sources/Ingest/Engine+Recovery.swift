@@ -7,15 +7,17 @@ import Transfer
 import Watching
 
 extension Engine {
-  /// What an earlier run left: its claims in the hot folders put back, its unfinished jobs as events.
-  func recover() async throws -> [Event] {
-    for hotFolder in configuration.hotFolders {
-      for back in try await transfer.putBack(hotFolder.path) {
-        let note =
-          back.aside.map { "lies at \($0): a newer file has its name" } ?? "has its name again"
-        log.notice("\(back.source) \(note)")
-      }
+  /// Gives sources back that an earlier run left in its claims in a hot folder.
+  func putBack(_ index: Int) async throws {
+    for back in try await transfer.putBack(configuration.hotFolders[index].path) {
+      let note =
+        back.aside.map { "lies at \($0): a newer file has its name" } ?? "has its name again"
+      log.notice("\(back.source) \(note)")
     }
+  }
+
+  /// What an earlier run left: its unfinished jobs as events.
+  func recover() async throws -> [Event] {
     var events: [Event] = []
     let boot = try currentBootID()
     try await afterPowerCut(boot)
@@ -36,6 +38,7 @@ extension Engine {
       if job.state == .committing, earlier.contains(where: { $0.isDoubtful(under: boot) }) {
         unproven.insert(job.id)
       }
+      stagedOn[job.id] = earlier.first?.mount
       log.info("taken up again in state \(job.state.rawValue)", metadata: metadata(job))
       events.append(.recovered(job))
     }

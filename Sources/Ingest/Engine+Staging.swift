@@ -10,6 +10,9 @@ extension Engine {
   func stage(_ job: Job, _ flag: StopFlag) async throws {
     // A cancel's row may have been first, or another job has its names.
     guard try await enterStaging(job) else { return }
+    if let why = await absence(for: job) {
+      return inbox.post(.stagingEnded(job.id, .offline(why)))
+    }
     sourcePlaces[job.id] = await inspector.places(of: job)
     do throws(TransferError) {
       if let message = try await unwelcome(job, flag) {
@@ -93,6 +96,7 @@ extension Engine {
 
   private func stagingEnd(_ error: TransferError, _ job: Job) async -> StagingEnd {
     if error.isExhaustion { return .exhausted("\(error)") }
+    if error != .cancelled, let why = await offline(error, job) { return .offline(why) }
     switch error {
     case .cancelled: return .stopped
     case .sourceChanged(let index), .unsafeSource(let index, _), .sourceNotAFile(let index, _):
@@ -101,9 +105,7 @@ extension Engine {
       // A question, not an answer: first everything that was told before.
       await watcher.barrier()
       let path = job.plan.files[index].source
-      let root = job.plan.sourceRoot
-      let identity = rootIdentities[job.hotFolder]
-      switch await threads.run({ absence(of: path, in: root, was: identity) }) {
+      switch await threads.run({ [presence] in meaning(of: path, in: job.hotFolder, presence) }) {
       case .file: return .sourceMissing(path, directoryGone: false)
       case .directory: return .sourceMissing(path, directoryGone: true)
       case .unknown(let why): return .offline(why)
@@ -127,14 +129,9 @@ package enum Absence {
 }
 
 /// What a missing source means. Only where the hot folder is the mount it was, is absence a removal.
-package func absence(
-  of path: RelativePath, in root: String, was identity: MountIdentity?
-) -> Absence {
+private func meaning(of path: RelativePath, in root: Int, _ presence: Presence) -> Absence {
   do throws(SystemError) {
-    let root = try Descriptor.directory(at: root)
-    if let identity, try MountIdentity(of: root) != identity {
-      return .unknown("another file system is mounted at \(root.shownPath) than before")
-    }
+    let root = try presence.open(.hotFolder(root))
     return try root.holds(path.parent) ? .file : .directory
   } catch {
     return .unknown("\(error)")

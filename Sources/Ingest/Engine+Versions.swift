@@ -145,12 +145,13 @@ extension Journal {
 extension Inspector {
   /// What lies in a directory; nothing if it is not there.
   func names(in place: Place) async throws(SystemError) -> Set<FileName> {
-    try await names(in: place.path, beneath: hotFolders[place.root].path)
+    try await names(in: place.path, beneath: .hotFolder(place.root))
   }
 
   /// The highest number that a directory of this name has; 0 without one.
   func highestVersion(at slot: VersionKey.Slot) async throws(SystemError) -> Int {
-    try await names(in: slot.parent, beneath: slot.root).lazy.compactMap { name -> Int? in
+    try await names(in: slot.parent, beneath: .destination(slot.root)).lazy.compactMap {
+      name -> Int? in
       let name = name.bytes
       guard name.count > slot.head.count + slot.tail.count, name.starts(with: slot.head),
         name.ends(with: slot.tail)
@@ -160,12 +161,12 @@ extension Inspector {
     }.max() ?? 0
   }
 
-  private func names(in path: RelativePath, beneath root: String) async throws(SystemError)
-    -> Set<FileName>
+  private func names(in path: RelativePath, beneath root: Presence.Place)
+    async throws(SystemError) -> Set<FileName>
   {
-    let result: Result<Set<FileName>, SystemError> = await threads.run {
+    let result: Result<Set<FileName>, SystemError> = await threads.run { [presence] in
       do throws(SystemError) {
-        let root = try Descriptor.directory(at: root)
+        let root = try presence.open(root)
         return .success(Set(try root.openDirectory(path).entries().map(\.name)))
       } catch {
         return error.errno == .notFound || error.errno == .notADirectory

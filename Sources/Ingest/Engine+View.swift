@@ -118,7 +118,10 @@ extension Engine: EngineView {
           hotFolder: configuration.hotFolders[place.root].name,
           source: SequenceView(
             directory: ExactText(intake.absolute(place)), pattern: nil, frames: nil), files: 0,
-          bytes: 0, reason: Reason(.io, trouble, at: Date())))
+          bytes: 0,
+          reason: Reason(
+            place.path.isRoot && intake.offline[place.root] != nil ? .offline : .io, trouble,
+            at: Date())))
     }
     return views.sorted {
       ($0.source.directory.text, $0.source.pattern?.text ?? "") < (

@@ -22,6 +22,9 @@ public actor Engine {
     public var workers: Int?
     public var limits: Intake.Limits
     public var version: String
+    /// Called before a hot folder that was away is watched again: keeps other daemons off it. What it throws keeps the
+    /// folder away, and is shown.
+    public var lock: @Sendable (HotFolder) throws -> Void = { _ in }
 
     public init(
       hotFolders: [HotFolder], rules: RuleSet, durability: TransferPlan.Durability = .fast,
@@ -73,8 +76,11 @@ public actor Engine {
   var sourcePlaces: [JobID: [Descriptor]] = [:]
   /// Jobs that were held for another's claims: they take theirs when they begin.
   var withoutClaims: Set<JobID> = []
-  /// The mounts that the hot folders were when watching began.
-  var rootIdentities: [Int: MountIdentity] = [:]
+  /// Whether the hot folders and destinations are there.
+  let presence: Presence
+  /// Where jobs of an earlier run staged: nothing of them is looked for, or put, anywhere else.
+  var stagedOn: [JobID: MountIdentity] = [:]
+  var isSeeking = false
   /// Syncs of published files, one after another: they must not fill the disk's queue.
   var syncs: Task<Void, Never>?
   var unsynced = 0
@@ -105,7 +111,9 @@ public actor Engine {
     self.log = log
     transfer = Transfer(
       workers: configuration.workers.map { CopyWorkers(count: $0) } ?? CopyWorkers())
-    inspector = Inspector(hotFolders: configuration.hotFolders, journal: journal, threads: threads)
+    presence = Presence(hotFolders: configuration.hotFolders)
+    inspector = Inspector(
+      hotFolders: configuration.hotFolders, journal: journal, threads: threads, presence: presence)
     intake = Intake(
       hotFolders: configuration.hotFolders, rules: configuration.rules,
       settings: Intake.Settings(durability: configuration.durability, owner: journal.identity),
@@ -162,10 +170,19 @@ public actor Engine {
       log.critical("\(shortage)")
       apply(.journalRoom(false))
     }
+    for root in Set(configuration.hotFolders.flatMap(\.roots.values)) {
+      try presence.accept(.destination(root))
+    }
     for event in try await recover() { apply(event) }
     for (index, hotFolder) in configuration.hotFolders.enumerated() {
-      rootIdentities[index] = try MountIdentity(of: Descriptor.directory(at: hotFolder.path))
-      try await watcher.watch(root: index, at: hotFolder.path)
+      if hotFolder.marker != nil, let why = presence.absence(of: .hotFolder(index)) {
+        apply(.away(index, why))
+        continue
+      }
+      try await putBack(index)
+      try presence.accept(.hotFolder(index))
+      try await watcher.watch(
+        root: index, at: hotFolder.path, expecting: presence.expected(.hotFolder(index)))
     }
   }
 
@@ -191,7 +208,11 @@ public actor Engine {
   }
 
   private func announceReadiness() {
-    guard !isReady, intake.lookedAt.count == configuration.hotFolders.count else { return }
+    guard !isReady,
+      configuration.hotFolders.indices.allSatisfy({
+        intake.lookedAt.contains($0) || intake.offline[$0] != nil
+      })
+    else { return }
     isReady = true
     for waiter in whenReady { waiter.resume() }
     whenReady = []

@@ -57,6 +57,10 @@ public enum Event: Sendable {
   case undo(Job)
   /// With the sources that lie in the hot folder and are published no more.
   case undone(JobID, back: Set<RelativePath>)
+  /// A hot folder is not there, and why.
+  case away(Int, String)
+  /// One that was away is there and about to be watched again.
+  case back(Int)
   /// A job that an earlier run of the daemon left unfinished.
   case recovered(Job)
 }
@@ -142,7 +146,7 @@ public enum StagingEnd: Sendable {
   case notWritable(String)
   /// This process has no descriptor or memory left for it now.
   case exhausted(String)
-  /// The hot folder's mount is not there: nobody removed anything.
+  /// A mount is not there: nobody removed anything.
   case offline(String)
   case failed(ReasonCode, String)
 }
@@ -152,7 +156,7 @@ public enum CommitRefusal: Sendable {
   case sourceChanged(RelativePath)
   /// A cancel's row was first.
   case cancelled
-  /// The hot folder cannot be looked into: nobody removed or changed anything.
+  /// The hot folder or the destination is not there: nobody removed or changed anything.
   case offline(String)
   case exhausted(String)
   case destination(String)
@@ -165,4 +169,13 @@ public enum PublishFailure: Sendable {
   case transient(String)
   /// The same for want of room.
   case full(String)
+  /// The same, until a mount that it needs is back.
+  case offline(String)
+
+  var message: String {
+    switch self {
+    case .held(let message), .transient(let message), .full(let message), .offline(let message):
+      message
+    }
+  }
 }

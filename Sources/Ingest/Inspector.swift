@@ -8,11 +8,21 @@ import Paths
 import Transfer
 import Watching
 
+/// The directory, or why it is not there.
+private func opened(_ place: Presence.Place, _ presence: Presence) -> Result<
+  Descriptor, SystemError
+> {
+  do throws(SystemError) { return .success(try presence.open(place)) } catch {
+    return .failure(error)
+  }
+}
+
 /// Looks at the files of arrivals, and at the sentinels and sources of jobs about to be committed.
 package struct Inspector: Sendable {
   let hotFolders: [HotFolder]
   let journal: Journal
   let threads: FileThreads
+  let presence: Presence
 
   /// What lies at these names of one directory now, and what the journal knows of it.
   func look(at wanted: [FileName: WantedLook], in directory: Place) async throws(JournalError)
@@ -23,8 +33,12 @@ package struct Inspector: Sendable {
     let stones = try await journal.tombstones().filter {
       $0.hotFolder == hotFolder.name && $0.directory == directory.path
     }
-    return await threads.run {
-      var look = Self.look(at: wanted, in: directory.path, root: hotFolder.path, known: known)
+    return await threads.run { [presence] in
+      // Not there: its files stay what they are until it is back.
+      guard case .success(let root) = opened(.hotFolder(directory.root), presence) else {
+        return DirectoryLook()
+      }
+      var look = Self.look(at: wanted, in: directory.path, root: root, known: known)
       for stone in stones { Fingerprint(stone.fingerprint).mark(&look.looks, as: stone.job) }
       return look
     }
@@ -38,13 +52,13 @@ package struct Inspector: Sendable {
   }
 
   package static func look(
-    at wanted: [FileName: WantedLook], in path: RelativePath, root: String,
+    at wanted: [FileName: WantedLook], in path: RelativePath, root: Descriptor,
     known: [FileName: [IngestedRecord]]
   ) -> DirectoryLook {
     var look = DirectoryLook()
     let directory: Descriptor
     do throws(SystemError) {
-      directory = try Descriptor.directory(at: root).openDirectory(path)
+      directory = try root.openDirectory(path)
     } catch {
       // Gone, or for the moment out of reach: its files stay what they are until an event or a rescan tells more.
       if error.errno == .notFound || error.errno == .notADirectory {
@@ -124,10 +138,9 @@ package struct Inspector: Sendable {
   ///
   /// - Throws: where a directory cannot be looked into; then nobody may say that none stands there.
   func sentinel(over job: Job) async throws -> Place? {
-    let root = hotFolders[job.hotFolder].path
-    let result: Result<Place?, SystemError> = await threads.run {
+    let result: Result<Place?, SystemError> = await threads.run { [presence] in
       do throws(SystemError) {
-        return .success(try Self.sentinel(over: job, Descriptor.directory(at: root)))
+        return .success(try Self.sentinel(over: job, presence.open(.hotFolder(job.hotFolder))))
       } catch {
         return .failure(error)
       }
@@ -209,11 +222,10 @@ package struct Inspector: Sendable {
     -> RelativePath?
   {
     if paths.isEmpty { return nil }
-    let root = hotFolders[job.hotFolder].path
     let planned = job.plan.files.filter { paths.contains($0.source) }
-    let result: Result<RelativePath?, SystemError> = await threads.run {
+    let result: Result<RelativePath?, SystemError> = await threads.run { [presence] in
       do throws(SystemError) {
-        return .success(try Self.changed(planned, Descriptor.directory(at: root)))
+        return .success(try Self.changed(planned, presence.open(.hotFolder(job.hotFolder))))
       } catch {
         return .failure(error)
       }

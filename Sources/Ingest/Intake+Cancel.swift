@@ -25,6 +25,7 @@ extension Intake {
       return
     }
     guard job.state.takesCancel else { return }
+    overlay(id, nil, nil, &effects)
     jobs[id]?.state = .cancelling
     unstarted.remove(id)
     jobs[id]?.reason = reason

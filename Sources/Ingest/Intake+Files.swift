@@ -8,6 +8,7 @@ import Watching
 
 extension Intake {
   mutating func watched(_ event: WatchEvent, _ now: Moment, _ effects: inout [Effect]) {
+    if let root = event.root, offline[root] != nil { return }
     switch event {
     case .file(let place, let change): seen(place, change, now, &effects)
     case .fileRemoved(let place): gone(place, movedTo: nil, now, &effects)
@@ -27,6 +28,7 @@ extension Intake {
         Reason(
           .sourceRemoved, "the source directory was removed", path: absolute(place), at: now.wall),
         now, &effects)
+      if place.path.isRoot { away(place.root, isGone, now, &effects) }
     case .directoryMoved(let from, let to):
       leaving.remove(from)
       sentinelGone(from, now, &effects)
@@ -34,6 +36,8 @@ extension Intake {
       if let to {
         if let sentinel = to.sentinel { sentinelSeen(to, sentinel, now, &effects) }
         effects.append(.rescan(to))
+      } else if from.path.isRoot {
+        away(from.root, isGone, now, &effects)
       }
     case .special(let place, let kind):
       if let sentinel = place.sentinel {
@@ -79,9 +83,12 @@ extension Intake {
       troubles[place] =
         "is the same directory as \(shown(absolute(other))), which is watched already"
     case .unmounted(let place):
+      if place.path.isRoot {
+        return away(place.root, "is not there: its volume is not mounted", now, &effects)
+      }
       untold[place] = nil
       troubles[place] = "its file system was unmounted"
-    case .mountsChanged: break
+    case .mountsChanged: mountsChanged(now, &effects)
     }
   }
 
@@ -106,7 +113,7 @@ extension Intake {
   }
 
   /// Every name with an answer at or below a place.
-  private func known(below place: Place) -> Set<Place> {
+  func known(below place: Place) -> Set<Place> {
     var names: Set<Place> = []
     for (directory, contents) in directories
     where directory.root == place.root && directory.path.isAtOrBelow(place.path) {
@@ -118,7 +125,7 @@ extension Intake {
   }
 
   mutating func seen(_ place: Place, _ change: Change, _ now: Moment, _ effects: inout [Effect]) {
-    if place.isOurs { return }
+    if place.isOurs || isMarker(place) { return }
     for scope in untold.keys { untold[scope]?.remove(place) }
     if let sentinel = place.sentinel { return sentinelSeen(place, sentinel, now, &effects) }
     guard let name = place.path.name else { return }
@@ -277,6 +284,9 @@ extension Intake {
 
   /// One name is gone: removed, or moved to `movedTo` (to nowhere we watch if that is nil).
   mutating func gone(_ place: Place, movedTo: Place??, _ now: Moment, _ effects: inout [Effect]) {
+    if isMarker(place) {
+      return away(place.root, "is not there: its volume's marker is gone", now, &effects)
+    }
     if place.isOurs { return }
     if holds[place] != nil { return sentinelGone(place, now, &effects) }
     let directory = place.parent
@@ -309,10 +319,7 @@ extension Intake {
     troubles = troubles.filter {
       $0.key.root != place.root || !$0.key.path.isAtOrBelow(place.path)
     }
-    if place.path.isRoot {
-      untold[place] = nil
-      troubles[place] = "is gone; bring it back and start Hotplate again"
-    }
+    if place.path.isRoot { untold[place] = nil }
     // Frames removed one by one just before it already cancelled with a lesser reason.
     for job in jobs.values
     where job.hotFolder == place.root
@@ -379,6 +386,8 @@ extension Intake {
     directories[place.parent]?.subdirectories.insert(name)
   }
 }
+
+private let isGone = "is gone; it is watched again when it is back"
 
 extension Place {
   var parent: Place { Place(root: root, path: path.parent) }

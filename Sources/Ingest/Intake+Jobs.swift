@@ -110,6 +110,9 @@ extension Intake {
       self.absolute(Place(root: job.hotFolder, path: path))
     }
     switch end {
+    case .stopped where offline[job.hotFolder] != nil:
+      jobs[id]?.room.isYielding = false
+      pause(id, .offline, offlineReason(job.hotFolder, now), now, &effects)
     case .stopped where job.room.isYielding:
       yielded(id, now, &effects)
     case .stopped:
@@ -137,7 +140,7 @@ extension Intake {
       metFull(id, message, now, &effects)
     case .notWritable(let message): holdUnwritable(id, message, now, &effects)
     case .offline(let message):
-      pause(id, .offline, Reason(.io, message, at: now.wall), now, &effects)
+      pause(id, .offline, Reason(.offline, message, at: now.wall), now, &effects)
     case .exhausted(let message):
       pause(id, nil, Reason(.io, message, at: now.wall), now, &effects)
     case .failed(let code, let message):
@@ -185,7 +188,7 @@ extension Intake {
       effects.append(.stage(id))
     case .offline(let message):
       // Staged again, which looks at each source again and keeps what is whole.
-      pause(id, .offline, Reason(.io, message, at: now.wall), now, &effects)
+      pause(id, .offline, Reason(.offline, message, at: now.wall), now, &effects)
     case .exhausted(let message):
       pause(id, nil, Reason(.io, message, at: now.wall), now, &effects)
     case .destination(let message):
@@ -204,6 +207,9 @@ extension Intake {
     case .full(let message):
       pausePublishing(id, over: .full, Reason(.destinationFull, message, at: now.wall), &effects)
       makeWay(for: id, now, &effects)
+      effects.append(.publish(id))
+    case .offline(let message):
+      pausePublishing(id, over: .offline, Reason(.offline, message, at: now.wall), &effects)
       effects.append(.publish(id))
     }
   }

@@ -13,12 +13,16 @@ public struct HotFolder: Sendable {
   public let path: String
   /// The destination roots by the names that rules give them; `default` is always there.
   public let roots: [String: String]
+  /// The absolute path of a file that lies there while its volume is mounted; without one the volume is known by what its
+  /// directory is. It is never taken itself.
+  public let marker: String?
 
-  public init(name: String, path: String, roots: [String: String]) {
+  public init(name: String, path: String, roots: [String: String], marker: String? = nil) {
     precondition(roots["default"] != nil, "no default root")
     self.name = name
     self.path = path
     self.roots = roots
+    self.marker = marker
   }
 
   public init(name: String, path: String, destination: String) {
@@ -70,6 +74,8 @@ public struct Intake: Sendable {
     /// each time, up to `longestRetry`.
     public var firstRetry = Duration.seconds(5)
     public var longestRetry = Duration.seconds(300)
+    /// How often hot folders that are not there are looked for, besides every change of a mount.
+    public var seek = Duration.seconds(2)
     /// How often a hot folder is listed that cannot be watched whole.
     public var poll = Duration.seconds(30)
     /// Until an arrival with an unreadable file is looked at again.
@@ -157,6 +163,10 @@ public struct Intake: Sendable {
   var unconfirmedHolds: [Place: Set<Place>] = [:]
   /// Directories that nobody can tell anything about, and why.
   public internal(set) var troubles: [Place: String] = [:]
+  /// Hot folders that are not there for the moment, and why.
+  public internal(set) var offline: [Int: String] = [:]
+  /// When to look for them.
+  var seekAt: Duration?
   /// Roots whose first look is done; before it a sentinel might still be unseen and no job starts.
   var lookedAt: Set<Int> = []
   var deadlines = Heap<Deadline>()
@@ -183,14 +193,15 @@ public struct Intake: Sendable {
   public var nextDeadline: Duration? {
     let pause =
       (Array(paused.values) + pollAt.values + retryAt.values + patienceEnds.values + roomAt.values
-      + unwritableAt.values + (journalAt.map { [$0] } ?? [])).min()
+      + unwritableAt.values + [journalAt, seekAt].compactMap(\.self)).min()
     guard let look = deadlines.min?.at else { return pause }
     return pause.map { min($0, look) } ?? look
   }
 
   /// Whether nothing is under way or will be without a new event: what `ingest` waits for.
   public var isAtRest: Bool {
-    !hotFolders.indices.contains(where: isBeingListed) && deadlines.isEmpty && queue.isEmpty
+    !hotFolders.indices.contains { isBeingListed($0) && offline[$0] == nil } && deadlines.isEmpty
+      && queue.isEmpty
       && running.isEmpty
       && parked.isEmpty
       && !arrivals.values.contains {
@@ -223,6 +234,8 @@ public struct Intake: Sendable {
     case .journalRoom(let hasRoom): journalAt = hasRoom ? nil : now.uptime + limits.journalRetry
     case .rulesChanged(let rules): rulesChanged(rules, now, &effects)
     case .recovered(let job): recovered(job, &effects)
+    case .away(let root, let why): away(root, why, now, &effects)
+    case .back(let root): back(root, now, &effects)
     case .cancel(let id, let reason): cancel(id, reason, &effects)
     case .cancelBelow(let place, let reason): cancelBelow(place, reason, now, &effects)
     case .retry(let id, let changed): retry(id, changed: changed, now, &effects)
@@ -255,8 +268,9 @@ public struct Intake: Sendable {
     }
     for (id, at) in paused where at <= now.uptime {
       paused[id] = nil
-      jobs[id]?.over = nil
       queue.append(id)
+      // One whose hot folder is away waits in the queue until that is back.
+      if let job = jobs[id], offline[job.hotFolder] == nil { jobs[id]?.over = nil }
     }
     askForRoom(now, &effects)
     for (key, at) in retryAt where at <= now.uptime {
@@ -271,6 +285,7 @@ public struct Intake: Sendable {
       guard case .blocked(let reason)? = arrivals[key]?.phase else { continue }
       block(key, .held(reason), now, &effects)
     }
+    seekIfDue(now, &effects)
     for (root, at) in pollAt where at <= now.uptime {
       pollAt[root] = now.uptime + limits.poll
       effects.append(.rescan(Place(root: root, path: .root)))

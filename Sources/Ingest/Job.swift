@@ -66,7 +66,7 @@ public struct Job: Sendable {
   /// The rules that took its members, as they were then.
   public let rules: [JobRule]
   public let members: [Member]
-  public let plan: TransferPlan
+  public internal(set) var plan: TransferPlan
   public let created: Date
 
   public internal(set) var state: JobState

@@ -22,6 +22,7 @@ extension ReasonView {
 
 extension ReasonCode {
   static let destination: ReasonCode = "destination"
+  static let offline: ReasonCode = "offline"
   static let rule: ReasonCode = "rule"
   static let marker: ReasonCode = "marker"
   static let manifest: ReasonCode = "manifest"

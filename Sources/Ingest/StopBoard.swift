@@ -51,7 +51,8 @@ package final class StopBoard: Sendable {
     case .fileRemoved(let place), .fileMoved(let place, _):
       raise { $0.hotFolder == place.root && $0.sources.contains(place.path) }
       return false
-    case .directoryRemoved(let place), .directoryMoved(let place, _), .leaving(let place):
+    case .directoryRemoved(let place), .directoryMoved(let place, _), .leaving(let place),
+      .unmounted(let place):
       raise { $0.hotFolder == place.root && $0.directories.contains { $0.isAtOrBelow(place.path) } }
       return false
     default: return false

@@ -26,6 +26,7 @@ public struct JobView: Decodable, Sendable {
 
   public let id: String
   public let state: String
+  /// `offline` or `full`, where something stops it for a while.
   public let over: String?
   public let rule: String?
   public let source: Place

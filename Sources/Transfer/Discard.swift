@@ -77,7 +77,7 @@ private struct Discarding: Sendable {
   ) throws(TransferError) -> [RelativePath] {
     let present = Set(contents.files)
     // An unreachable hot folder proves nothing: its files may be gone.
-    let sources = try? Descriptor.directory(at: plan.sourceRoot)
+    let sources = try? openSource(plan)
     var result: [RelativePath] = []
     for file in plan.files where file.destination.isAtOrBelow(area.base) {
       let staged = area.staged(file.destination)

@@ -29,20 +29,36 @@ struct Roots: Sendable {
   let mount: MountIdentity
 
   init(_ plan: TransferPlan) throws(TransferError) {
-    do { source = try Descriptor.directory(at: plan.sourceRoot) } catch { throw .sourceRoot(error) }
+    do { source = try openSource(plan) } catch { throw .sourceRoot(error) }
     destination = try openDestination(plan)
     do { mount = try MountIdentity(of: destination) } catch { throw .io(error, nil) }
   }
 }
 
-func openDestination(_ plan: TransferPlan) throws(TransferError) -> Descriptor {
-  do {
-    return try Descriptor.directory(at: plan.destinationRoot)
-  } catch  where error.errno == .notFound || error.errno == .notADirectory {
-    throw .destinationMissing(plan.destinationRoot)
-  } catch {
-    throw .destination(error, nil)
+func openSource(_ plan: TransferPlan) throws(SystemError) -> Descriptor {
+  let root = try Descriptor.directory(at: plan.sourceRoot)
+  if let mount = plan.sourceMount, try MountIdentity(of: root) != mount {
+    throw SystemError("open", root.shownPath, errno: .stale)
   }
+  return root
+}
+
+/// - Throws: `.destinationMissing`, `.destinationReplaced`: nothing is ever made in the directory below a mount that is gone.
+func openDestination(_ plan: TransferPlan) throws(TransferError) -> Descriptor {
+  let (root, mount): (Descriptor, MountIdentity)
+  do throws(SystemError) {
+    root = try Descriptor.directory(at: plan.destinationRoot)
+    mount = try MountIdentity(of: root)
+  } catch {
+    switch error.errno {
+    case .notFound, .notADirectory: throw .destinationMissing(plan.destinationRoot)
+    default: throw .destination(error, nil)
+    }
+  }
+  guard plan.destinationMount == nil || plan.destinationMount == mount else {
+    throw .destinationReplaced(plan.destinationRoot)
+  }
+  return root
 }
 
 /// What looking at a name says, where "nothing there" is an answer and not an error.

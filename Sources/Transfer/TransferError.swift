@@ -102,7 +102,7 @@ extension TransferError: CustomStringConvertible {
     case .destinationFull(let error): "the destination is full: \(error)"
     case .destinationNotWritable(let error):
       "the destination refuses: \(error); \(error.errno == .readOnly ? "mount it writable" : "give this user the right to write there")"
-    case .destinationReplaced(let path): "another volume is mounted at \(path) than was staged on"
+    case .destinationReplaced(let path): "another volume is mounted at \(path) than before, or none"
     case .crossesMounts(let path): "\(path) lies on another mount than the rest of the delivery"
     case .unsafeDestination(let path, let kind):
       "\(path) is a \(kind.rawValue), not a directory; it is not followed"

@@ -69,6 +69,10 @@ public struct TransferPlan: Hashable, Sendable {
   public let destinationRoot: String
   /// Names the state directory that started the job; another daemon's staging is never touched.
   public let owner: String
+  /// What the two roots have to be; any other directory at their paths is left alone. nil for whatever lies there. They are
+  /// no part of what is encoded: each run knows its own.
+  public var sourceMount: MountIdentity?
+  public var destinationMount: MountIdentity?
 
   /// - Precondition: `id` is not empty, at most 200 bytes, of letters, digits, `-` and `_`; no destination is the root;
   ///   `actions` is not empty, and `move` stands alone.

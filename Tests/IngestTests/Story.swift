@@ -75,15 +75,24 @@ struct Story {
   private(set) var requeued: [JobID] = []
   /// What an undo brings back to the hot folder, or leaves there; nil for all sources.
   var back: Set<RelativePath>?
+  /// How often it was looked for hot folders that are away.
+  private(set) var seeks = 0
+  /// What the journal was told to lay over jobs.
+  private(set) var overlays: [JobID: [JobOverlay?]] = [:]
   private let ids = JobIDs()
 
-  init(rules: String, limits: Intake.Limits = Intake.Limits(), walked: Bool = true) {
+  init(
+    rules: String, limits: Intake.Limits = Intake.Limits(), walked: Bool = true,
+    marker: String? = nil
+  ) {
     let loaded = RuleSet.parse(files: [("rules.yaml", rules)])
     precondition(
       loaded.problems.isEmpty, loaded.problems.map { $0.rendered(color: false) }.joined())
     let ids = ids
     intake = Intake(
-      hotFolders: [HotFolder(name: "drop", path: "/drop", destination: "/projects")],
+      hotFolders: [
+        HotFolder(name: "drop", path: "/drop", roots: ["default": "/projects"], marker: marker)
+      ],
       rules: loaded.rules,
       settings: Intake.Settings(durability: .fast, owner: "state"), limits: limits,
       makeID: { ids.next(at: $0).description })
@@ -159,10 +168,14 @@ struct Story {
   private mutating func perform(_ effect: Effect) {
     switch effect {
     case .stop(let id): stopped.append(id)
+    case .leave: break
+    case .seek: seeks += 1
     case .requeue(let id, _, let reason):
       requeues[id, default: 0] += 1
       reasons[id] = reason
-    case .overlay(let id, _, let reason): reasons[id] = reason
+    case .overlay(let id, let over, let reason):
+      reasons[id] = reason
+      overlays[id, default: []].append(over)
     case .stopProof(let key):
       if pending.contains(where: {
         if case .prove(key, _, _, _) = $0.effect { true } else { false }
