@@ -8,6 +8,8 @@ struct ConfigurationFile {
   struct Folder {
     let path: String
     let name: String
+    /// A file that lies on its volume, from the folder or absolute.
+    let marker: String?
   }
 
   /// Where it lies; relative paths in it start here.
@@ -54,14 +56,15 @@ extension ConfigurationFile {
       throw reader.mistake(top["hot_folders"] ?? root, "hot_folders must list at least one folder")
     }
     hotFolders = try folders.map { node in
-      let folder = try reader.mapping(node, "a hot folder", ["path", "name"])
+      let folder = try reader.mapping(node, "a hot folder", ["path", "name", "mount_marker"])
       guard let place = folder["path"] else {
         throw reader.mistake(node, "a hot folder needs a path")
       }
       let path = absolute(try reader.text(place))
       return Folder(
         path: path,
-        name: try folder["name"].map(reader.text) ?? URL(fileURLWithPath: path).lastPathComponent)
+        name: try folder["name"].map(reader.text) ?? URL(fileURLWithPath: path).lastPathComponent,
+        marker: try folder["mount_marker"].map(reader.text))
     }
     let names = hotFolders.map(\.name)
     if let twice = names.first(where: { name in names.count { $0 == name } > 1 }) {

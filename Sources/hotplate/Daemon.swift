@@ -21,8 +21,10 @@ struct Daemon {
 
   func run() async throws {
     let folders = try options.resolve()
-    let locks = try folders.hotFolders.map { try FolderLock($0.path) }
+    let locks = FolderLocks()
     defer { withExtendedLifetime(locks) {} }
+    // One whose volume is away is locked when it is back.
+    for folder in folders.hotFolders where folder.bearsItsMarker { try locks.take(folder) }
     let journal = try openJournal(folders.state)
     var book = RuleBook(directory: folders.rules)
     try await book.recall(from: journal)
@@ -35,10 +37,11 @@ struct Daemon {
     try await book.remember(in: journal)
     var log = Logger(label: "hotplate")
     if isQuiet { log.logLevel = .warning }
-    let configuration = Engine.Configuration(
+    var configuration = Engine.Configuration(
       hotFolders: folders.hotFolders, rules: rules, durability: folders.durability,
       workers: folders.workers,
       version: Hotplate.configuration.version)
+    configuration.lock = { try locks.take($0) }
     let engine = try Engine(configuration, journal: journal, log: log)
     let keeper = try RuleKeeper(book, reading, engine: engine, journal: journal, log: log)
     await keeper.start()

@@ -7,7 +7,8 @@ import Paths
 /// Keeps another daemon away from a hot folder for as long as this one runs.
 ///
 /// Exclusive on the folder, shared on every directory above it: daemons on one folder, or on nested ones, meet in a
-/// lock, through bind mounts too, whatever their state directories. Gone with the process.
+/// lock, through bind mounts too, whatever their state directories. Gone with the process. A volume can be unmounted all
+/// the same: what is held on it are locks on files that stand for its directories.
 final class FolderLock: Sendable {
   private let held: [Descriptor]
 
@@ -21,16 +22,20 @@ final class FolderLock: Sendable {
       if raw >= 0 {
         let directory = Descriptor(owning: raw, shownPath: shown(Array(path.utf8)))
         let isFolder = path == folder
-        if (isFolder ? hp_flock_exclusive(raw) : hp_flock_shared(raw)) != 0,
-          Errno.current == .tryAgain
-        {
-          throw Failure(
-            .tryAgain,
-            "another daemon\(Self.holder(of: directory)) watches \(directory.shownPath)"
-              + (isFolder ? "" : ", which holds \(shown(Array(folder.utf8)))"),
-            remedy: "stop it, or watch another folder")
+        let file = LockFile.open(for: directory)
+        for lock in [directory, file].compactMap(\.self) {
+          if (isFolder ? hp_flock_exclusive(lock.raw) : hp_flock_shared(lock.raw)) != 0,
+            Errno.current == .tryAgain
+          {
+            throw Failure(
+              .tryAgain,
+              "another daemon\(Self.holder(of: lock)) watches \(directory.shownPath)"
+                + (isFolder ? "" : ", which holds \(shown(Array(folder.utf8)))"),
+              remedy: "stop it, or watch another folder")
+          }
         }
-        held.append(directory)
+        if let file { held.append(file) }
+        if file == nil || !LockFile.mayStandFor(directory) { held.append(directory) }
       }
       if path == "/" { break }
       path = (path as NSString).deletingLastPathComponent

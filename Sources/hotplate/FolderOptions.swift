@@ -57,9 +57,11 @@ struct FolderOptions: ParsableArguments {
           (name, try directory(path, name == "default" ? "destination root" : "root '\(name)'"))
         })
       for folder in file.hotFolders {
+        let path = try place(of: folder)
         hotFolders.append(
           HotFolder(
-            name: folder.name, path: try directory(folder.path, "hot folder"), roots: roots))
+            name: folder.name, path: path, roots: roots,
+            marker: folder.marker.map { $0.hasPrefix("/") ? $0 : path + "/" + $0 }))
       }
     } else if let hotFolder, let destination {
       let path = try directory(hotFolder, "hot folder")
@@ -84,6 +86,15 @@ struct FolderOptions: ParsableArguments {
       hotFolders: hotFolders, rules: rules, state: place,
       listen: noListen ? nil : listen ?? file?.listen, durability: file?.durability ?? .fast,
       workers: file?.workers)
+  }
+
+  /// A folder that is known by a marker may be away, its mount point too.
+  private func place(of folder: ConfigurationFile.Folder) throws -> String {
+    var status = stat()
+    if folder.marker != nil, stat(folder.path, &status) != 0, Errno.current == .notFound {
+      return URL(fileURLWithPath: folder.path).standardizedFileURL.path
+    }
+    return try directory(folder.path, "hot folder")
   }
 
   /// The path without symlinks: what overlaps shall be seen to overlap.
@@ -154,6 +165,14 @@ struct FolderOptions: ParsableArguments {
     }
     close(file)
     unlink(probe)
+  }
+}
+
+extension HotFolder {
+  /// Whether its volume is there, as far as its marker says.
+  var bearsItsMarker: Bool {
+    var status = stat()
+    return marker.map { lstat($0, &status) == 0 } ?? true
   }
 }
 
