@@ -38,7 +38,7 @@ extension Engine {
     if let other = try await journal.otherDelivery(of: files, besides: id) {
       return .refused(view, "job \(other) delivered the same files to the same place")
     }
-    let settings = UndoSettings(by: by, hotFolder: rootIdentities[job.hotFolder])
+    let settings = UndoSettings(by: by, hotFolder: presence.expected(.hotFolder(job.hotFolder)))
     var reason = Reason(.undoing, "being undone", at: Date())
     reason.by = by
     job.reason = reason
