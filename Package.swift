@@ -102,6 +102,8 @@ let package = Package(
       "hotplate-bench",
       ["Files", "Paths", "Rules", "Sequences", "Simulation", "Transfer", argumentParser]),
     module("TestSupport", ["CXXHash", "Files", "Paths"]),
+    // Fails, holds and kills at a system call of the real program, for the end-to-end tests.
+    .executableTarget(name: "callgate", path: "Tests/callgate"),
 
     tests(
       "SequencesTests", ["Paths", "Sequences", "TestSupport"],

@@ -101,6 +101,8 @@ public struct DashboardServer: Service {
       do throws(DashboardError) {
         try await offPool { () throws(DashboardError) in try socket.publish() }
         announce.yield(.socket)
+      } catch  where Task.isShuttingDownGracefully {
+        // Nothing was left to do before it stood: the listener is closed and its file gone already.
       } catch {
         announce.finish(throwing: error)
       }

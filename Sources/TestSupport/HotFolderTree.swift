@@ -2,7 +2,7 @@ import Files
 import Foundation
 import Paths
 
-/// A hot folder, a destination, rules and a state directory of one test's own, all on one file system.
+/// A hot folder, a destination, rules and a state directory of one test's own, on one file system if not said otherwise.
 public struct HotFolderTree: Sendable {
   public let folder: TemporaryFolder
   /// The hot folder.
@@ -12,11 +12,16 @@ public struct HotFolderTree: Sendable {
   public let rules: String
   public let state: String
 
-  /// - Parameter rules: the text of the one rule file, `rules/10-test.yaml`.
-  public init(in folder: TemporaryFolder, rules text: String) throws {
+  /// - Parameters:
+  ///   - rules: the text of the one rule file, `rules/10-test.yaml`.
+  ///   - destinationFolder: where the destination lies, if elsewhere.
+  public init(
+    in folder: TemporaryFolder, rules text: String,
+    destinationIn destinationFolder: TemporaryFolder? = nil
+  ) throws {
     self.folder = folder
     drop = try folder.makeDirectory("drop")
-    destination = try folder.makeDirectory("destination")
+    destination = try (destinationFolder ?? folder).makeDirectory("destination")
     rules = try folder.makeDirectory("rules")
     state = try folder.makeDirectory("state")
     try text.write(toFile: "\(rules)/10-test.yaml", atomically: true, encoding: .utf8)

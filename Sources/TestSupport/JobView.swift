@@ -32,6 +32,7 @@ public struct JobView: Decodable, Sendable {
   public let source: Place
   public let destination: Place?
   public let frames: Counts
+  public let durable: Bool
   public let reason: Reason?
   public let created: String
   public let ended: String?

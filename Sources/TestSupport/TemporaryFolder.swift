@@ -12,10 +12,10 @@ public final class TemporaryFolder: Sendable {
   public let path: String
   private let cleanUps = Mutex<[@Sendable () -> Void]>([])
 
-  /// Makes the folder in `HOTPLATE_TEST_FOLDER` or, without it, in the system's temporary directory.
-  public init() throws {
+  /// Makes the folder in `HOTPLATE_TEST_FOLDER` or, without it, in `place`, or in the system's temporary directory.
+  public init(in place: String? = nil) throws {
     let place =
-      ProcessInfo.processInfo.environment["HOTPLATE_TEST_FOLDER"]
+      ProcessInfo.processInfo.environment["HOTPLATE_TEST_FOLDER"] ?? place
       ?? FileManager.default.temporaryDirectory.path
     var template = Array("\(place)/hotplate-test-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil, let resolved = realpath(template, nil) else {
@@ -49,10 +49,10 @@ public final class TemporaryFolder: Sendable {
 ///
 /// Swift's cooperative threads are few and must never wait for a child process; this one may.
 public func inTemporaryFolder<R: Sendable>(
-  _ body: @escaping @Sendable (TemporaryFolder) throws -> R
+  in place: String? = nil, _ body: @escaping @Sendable (TemporaryFolder) throws -> R
 ) async throws -> R {
   try await onOwnThread {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryFolder(in: place)
     let result = Result { try body(folder) }
     try folder.remove()
     return try result.get()

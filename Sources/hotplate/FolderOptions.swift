@@ -151,12 +151,16 @@ struct FolderOptions: ParsableArguments {
 
   /// Tried, not predicted: permission bits say little on network file systems and nothing on read-only mounts.
   private func checkWritable(_ path: String) throws {
-    let probe = path + "/.hotplate-probe-\(getpid())"
+    // Of one name for all, so that what a kill between these calls leaves behind goes at the next start.
+    let probe = path + "/.hotplate-probe"
+    unlink(probe)
     let file = open(probe, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard file >= 0 else {
       let errno = Errno.current
       // A full destination pauses its jobs; it keeps nobody from starting.
       if errno == .noSpace || errno == .overQuota { return }
+      // Another start is trying it at this moment.
+      if errno == .exists { return }
       throw Failure(
         .cannotWrite,
         "the destination \(shown(Array(path.utf8))) cannot be written: \(errno.message)",
