@@ -115,7 +115,17 @@ extension Engine {
       case .kept: break
       }
     } catch let error as TransferError {
-      log.error("staging could not be removed: \(error)", metadata: metadata(job))
+      // No job ends with staging left: tried again here, and at the next start, which takes the job up where it was.
+      let message = "staging could not be removed: \(error)"
+      log.error("\(message)", metadata: metadata(job))
+      try await journal.amend(reason: reason.data, note: message, of: job.id, at: Date())
+      let inbox = inbox
+      Task {
+        // Ends with the process at the latest.
+        try? await Task.sleep(for: .seconds(5))
+        inbox.post(.setAsideAgain(job.id))
+      }
+      return
     }
     _ = try await journal.transition(
       job.id, from: beforeCommit.union(["committing"]), to: state.rawValue, reason: reason.data,
@@ -134,6 +144,7 @@ extension Engine {
     receipts[id] = nil
     stagedOn[id] = nil
     sourcePlaces[id] = nil
+    removalTries[id] = nil
     cancelRows[id] = nil
   }
 

@@ -49,6 +49,9 @@ extension Engine {
     do throws(TransferError) {
       outcome = try await transfer.publish(job.plan, receipts)
     } catch {
+      if error.isFailedSync {
+        try await journal.setValue(Data("\(error)".utf8), for: failedSync(of: job))
+      }
       if case .destinationFull = error { return pause(job, .full("\(error)")) }
       let why = await offline(error, job)
       return pause(job, why.map { .offline($0) } ?? .transient("\(error)"))
@@ -89,10 +92,23 @@ extension Engine {
     let all = receipts[job.id] ?? []
     // Whatever is not told to be removed lies there still.
     var left = Set(job.plan.files.map(\.source))
-    if job.plan.isMove {
+    let failure = try await journal.value(for: failedSync(of: job))
+    if let failure {
+      let what = job.plan.isMove ? "the sources stay" : "it is not called durable"
+      let note = "\(what): \(String(decoding: failure, as: UTF8.self)); look at that disk"
+      try await journal.note(note, on: job.id, at: Date())
+      log.error("\(note)", metadata: metadata(job))
+    } else if job.plan.isMove {
       var kept: [(ordinal: Int, outcome: String)] = []
       do {
-        for removal in try await transfer.removeSources(job.plan, all, expecting: { _ in }) {
+        let removals = try await transfer.removeSources(job.plan, all, expecting: { _ in })
+        let failures = removals.compactMap { removal -> String? in
+          if case .kept(.failed(let why)) = removal.result { why } else { nil }
+        }
+        if let why = failures.first, mayTryAgain(job) {
+          return pause(job, "a source could not be removed: \(why)")
+        }
+        for removal in removals {
           switch removal.result {
           case .kept(let why): kept.append((removal.index, "kept: \(why)"))
           case .removed, .alreadyGone: left.remove(job.plan.files[removal.index].source)
@@ -100,6 +116,9 @@ extension Engine {
         }
       } catch {
         if let why = await offline(error, job) { return pause(job, .offline(why)) }
+        if mayTryAgain(job) {
+          return pause(job, .transient("the sources could not be removed: \(error)"))
+        }
         // Published and whole; what could not be removed stays, and is said.
         try await journal.note("sources stay: \(error)", on: job.id, at: Date())
         log.error("sources could not be removed: \(error)", metadata: metadata(job))
@@ -110,7 +129,8 @@ extension Engine {
       }
     }
     do {
-      if case .kept(let paths) = try await transfer.discard(job.plan, replacedBy: all) {
+      let replaced = failure == nil ? all : []
+      if case .kept(let paths) = try await transfer.discard(job.plan, replacedBy: replaced) {
         // Somebody's bytes that no receipt accounts for: they stay until a person has looked.
         let places = paths.prefix(3).map { "\($0)" }.joined(separator: ", ")
         let note = "\(paths.count) files in staging are not ours to remove: \(places)"
@@ -119,7 +139,7 @@ extension Engine {
       }
     } catch let error as TransferError {
       if let why = await offline(error, job) { return pause(job, .offline(why)) }
-      log.error("staging could not be removed: \(error)", metadata: metadata(job))
+      return pause(job, .transient("staging could not be removed: \(error)"))
     }
     let present = all.count { $0.method == .present }
     let note =
@@ -127,11 +147,26 @@ extension Engine {
     _ = try await journal.transition(
       job.id, from: ["committing"], to: "done", reason: Data(), note: note, at: Date())
     let isDurable = all.allSatisfy(\.durable)
-    if isDurable { try await journal.setDurable(job.id) } else { syncLater(job, all) }
+    if failure != nil {
+      try await journal.setValue(nil, for: failedSync(of: job))
+    } else if isDurable {
+      try await journal.setDurable(job.id)
+    } else {
+      syncLater(job, all)
+    }
     log.info("done", metadata: metadata(job))
     release(job.id)
     inbox.post(.finished(job.id, kept: left))
   }
+
+  /// An error may pass; one that does not must not keep a delivery from its end that is published and whole.
+  private func mayTryAgain(_ job: Job) -> Bool {
+    removalTries[job.id, default: 0] += 1
+    return removalTries[job.id]! < 4
+  }
+
+  /// Where it is remembered that a sync failed: the kernel tells of it once, and the next one passes.
+  private func failedSync(of job: Job) -> String { "failed sync \(job.id)" }
 
   private func syncLater(_ job: Job, _ receipts: [Receipt]) {
     let previous = syncs
@@ -148,6 +183,16 @@ extension Engine {
       } catch {
         log.warning("published, but not durable yet: \(error)", metadata: metadata(job))
       }
+    }
+  }
+}
+
+extension TransferError {
+  fileprivate var isFailedSync: Bool {
+    switch self {
+    case .io(let cause, _), .destinationFull(let cause):
+      ["fsync", "fdatasync"].contains(cause.call)
+    default: false
     }
   }
 }

@@ -118,7 +118,7 @@ extension Engine {
       return .failed(.destination, "\(error)")
     case .sourceRoot: return .offline("\(error)")
     case .cannot, .readbackDiffers: return .failed(.destination, "\(error)")
-    case .io: return .failed(.io, "\(error)")
+    case .io, .unreadable: return .failed(.io, "\(error)")
     }
   }
 }

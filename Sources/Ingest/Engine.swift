@@ -72,6 +72,8 @@ public actor Engine {
   var receipts: [JobID: [Receipt]] = [:]
   /// Committed jobs of an earlier boot whose frames may not have survived its end.
   var unproven: Set<JobID> = []
+  /// How often the sources of a move could not be removed.
+  var removalTries: [JobID: Int] = [:]
   /// Places of the source directories of jobs under way: they tell where a directory went.
   var sourcePlaces: [JobID: [Descriptor]] = [:]
   /// Jobs that were held for another's claims: they take theirs when they begin.

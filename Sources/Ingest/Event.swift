@@ -45,6 +45,8 @@ public enum Event: Sendable {
   /// The commit was first.
   case tooLate(JobID)
   case setAside(JobID)
+  /// Its staging could not be removed: time to try again.
+  case setAsideAgain(JobID)
 
   /// A person's wish, by command or API.
   case cancel(JobID, Reason)

@@ -70,17 +70,29 @@ package struct Inspector: Sendable {
     }
     for (name, wanted) in wanted {
       do throws(SystemError) {
-        look.looks[name] = try Self.look(at: name, in: directory, wanted, known[name] ?? [])
+        look.looks[name] = try twice { () throws(SystemError) in
+          try Self.look(at: name, in: directory, wanted, known[name] ?? [])
+        }
       } catch {
         switch error.errno {
         case .notFound, .notADirectory: look.gone.insert(name)
         case .noPermission, .notPermitted: look.failures[name] = error.errno.message
+        case .inputOutput: look.failures[name] = "\(error)"
         // It may pass: looked at again after another quiet time.
         default: break
         }
       }
     }
     return look
+  }
+
+  /// Again, once, where the storage failed: what does not pass is a person's.
+  private static func twice<Value>(_ look: () throws(SystemError) -> Value) throws(SystemError)
+    -> Value
+  {
+    do throws(SystemError) { return try look() } catch  where error.errno == .inputOutput {
+      return try look()
+    } catch { throw error }
   }
 
   private static func look(

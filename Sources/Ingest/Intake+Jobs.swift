@@ -32,6 +32,10 @@ extension Intake {
       if let job = jobs[id], job.state == .cancelling, let reason = job.reason {
         effects.append(.abort(id, reason, commitUnderWay: false))
       }
+    case .setAsideAgain(let id):
+      if let job = jobs[id], job.isBeingSetAside, let reason = job.reason {
+        effects.append(.setAside(id, job.state, reason))
+      }
     case .tooLate(let id):
       effects.append(.note(id, "a cancel came too late: already being published"))
     case .setAside(let id):

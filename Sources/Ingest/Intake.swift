@@ -210,7 +210,9 @@ public struct Intake: Sendable {
         default: false
         }
       }
-      && jobs.values.allSatisfy { $0.state == .held || $0.state == .failed }
+      && jobs.values.allSatisfy {
+        ($0.state == .held || $0.state == .failed) && !$0.isBeingSetAside
+      }
   }
 
   /// Whether a file of the hot folder has an answer.

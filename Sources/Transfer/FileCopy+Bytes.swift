@@ -71,7 +71,7 @@ extension FileCopy {
       let wanted = min(Workspace.chunk, range.upperBound - offset)
       let chunk = UnsafeMutableRawBufferPointer(rebasing: workspace.buffer[..<wanted])
       let at = offset
-      let count = try onSource(source.index) { () throws(SystemError) in
+      let count = try readAgain(source.index, stop) { () throws(SystemError) in
         try faults.check(.read, source.path)
         return try source.file.read(into: chunk, at: at)
       }

@@ -63,7 +63,19 @@ struct FileCopy: Sendable {
     case .symlink: return try symlink(passage)
     case .move:
       // With a third name elsewhere, others can still write to what was published.
-      if case .staged(let receipt) = try link(passage, besides: 1) { return .staged(receipt) }
+      do throws(TransferError) {
+        if case .staged(let receipt) = try link(passage, besides: 1) { return .staged(receipt) }
+      } catch {
+        // The kernel tells of a failed sync once: only blocks that are written anew can be synced again.
+        guard case .io(let cause, _) = error, cause.call == "fdatasync" else { throw error }
+        progress(-passage.source.status.snapshot.size)
+        // The link, made and taken back, changed its ctime.
+        let source = try OpenSource(plan, passage.source.index, in: roots.source)
+        return try write(
+          Passage(
+            source: source, directory: passage.directory, name: passage.name,
+            workspace: passage.workspace), .copy)
+      }
       return try write(passage, .copy)
     }
   }

@@ -43,7 +43,7 @@ struct OpenSource {
     throws(TransferError) -> Digest
   {
     let digest = try digestOf(
-      file, status.snapshot.size, stop, workspace, progress, failing: { .source($0, index) })
+      file, status.snapshot.size, stop, workspace, progress, failing: { .reading($0, index) })
     guard let digest else { throw .sourceChanged(index) }
     return digest
   }
@@ -63,11 +63,46 @@ func digestOf(
     let wanted = min(Workspace.chunk, size - offset)
     let piece = UnsafeMutableRawBufferPointer(rebasing: workspace.buffer[..<wanted])
     let count: Int
-    do { count = try file.read(into: piece, at: offset) } catch { throw failing(error) }
+    let at = offset
+    do throws(SystemError) {
+      count = try readAgain(stop) { () throws(SystemError) in try file.read(into: piece, at: at) }
+    } catch { throw failing(error) }
     if count == 0 { return nil }
     workspace.hash(UnsafeRawBufferPointer(rebasing: workspace.buffer[..<count]))
     progress(count)
     offset += count
   }
   return workspace.digest()
+}
+
+/// How often what the storage does not give is asked for.
+private let readings = 3
+
+/// Reads once more where the storage failed; a bounded number of times, for a bad sector takes seconds each time.
+private func readAgain(_ stop: StopFlag, _ read: () throws(SystemError) -> Int) throws(SystemError)
+  -> Int
+{
+  for _ in 1..<readings {
+    do throws(SystemError) { return try read() } catch {
+      guard error.errno == .inputOutput, !stop.isRaised else { throw error }
+    }
+  }
+  return try read()
+}
+
+/// Reads a piece of a source, once more where the storage failed.
+func readAgain(_ index: Int, _ stop: StopFlag, _ read: () throws(SystemError) -> Int)
+  throws(TransferError) -> Int
+{
+  do throws(SystemError) { return try readAgain(stop, read) } catch {
+    throw .reading(error, index)
+  }
+}
+
+extension TransferError {
+  /// The error of reading a source's bytes.
+  fileprivate static func reading(_ error: SystemError, _ index: Int) -> TransferError {
+    error.errno == .inputOutput
+      ? .unreadable([Unreadable(index: index, error: error)]) : .source(error, index)
+  }
 }

@@ -38,21 +38,33 @@ extension Transfer {
       progress: { tally.add(bytes: $0) }, granted: FileCopy.Granted())
     let todo = ground.missing(besides: settled)
     defer { tally.flush() }
-    let fresh = try await workers.map(todo.count) { (number, workspace) throws(TransferError) in
+    let unreadable = Mutex<[Unreadable]>([])
+    let fresh = try await workers.map(todo.count) {
+      (number, workspace) throws(TransferError) -> Receipt? in
       let index = todo[number]
       if stop.isRaised { throw .cancelled }
       let parent = ground.area.staged(plan.files[index].destination.parent)
       let directory = try onDestination(index) { () throws(SystemError) in
         try ground.directories.directory(parent)
       }
-      let receipt = try copy.stage(index, in: directory, workspace).replacing(replaced[index])
+      let receipt: Receipt
+      do throws(TransferError) {
+        receipt = try copy.stage(index, in: directory, workspace).replacing(replaced[index])
+      } catch {
+        // A person who has to fetch frames again wants to hear of all of them.
+        guard case .unreadable(let files) = error else { throw error }
+        unreadable.withLock { $0 += files }
+        return nil
+      }
       tally.add(receipt)
       return receipt
     }
+    let failed = unreadable.withLock { $0.sorted { $0.index < $1.index } }
+    if !failed.isEmpty { throw .unreadable(failed) }
     if plan.isDurable {
       try await filing.perform { _ throws(TransferError) in try syncDirectories(ground.area) }
     }
-    return (kept + fresh).sorted { $0.index < $1.index }
+    return (kept + fresh.compactMap { $0 }).sorted { $0.index < $1.index }
   }
 
   private func conflicts(_ plan: TransferPlan, _ standing: [Int: Surveyed]) -> [Conflict] {

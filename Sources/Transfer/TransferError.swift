@@ -67,6 +67,8 @@ public enum TransferError: Error, Hashable, Sendable {
   case cannot(Int, TransferPlan.Action, SystemError)
   /// Twice the storage gave back other bytes than were written to this destination.
   case readbackDiffers(Int, RelativePath)
+  /// Sources whose bytes the storage does not give, tried several times each; every other file was staged or tried.
+  case unreadable([Unreadable])
   /// Any other failed call, with the file it was for.
   case io(SystemError, Int?)
 }
@@ -113,9 +115,18 @@ extension TransferError: CustomStringConvertible {
     case .cannot(_, let action, let error): "\(error); \(action.remedy)"
     case .readbackDiffers(_, let path):
       "\(path): read back, it is not what was written, twice; check the destination's disk and memory"
+    case .unreadable(let files):
+      "\(files.count) file\(files.count == 1 ? "" : "s") cannot be read: \(files.prefix(5).map { "\($0.error)" }.joined(separator: "; "))\(files.count > 5 ? "; …" : "")"
     case .io(let error, _): "\(error)"
     }
   }
+}
+
+/// A source that cannot be read, with the place where.
+public struct Unreadable: Hashable, Sendable {
+  /// Into the plan's files.
+  public let index: Int
+  public let error: SystemError
 }
 
 extension TransferPlan.Action {
