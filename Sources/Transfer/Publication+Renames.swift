@@ -18,7 +18,10 @@ extension Publication {
         try faults.check(.rename, directory)
         try tree.rename(staged, to: root, directory, .noReplace)
         return true
-      } catch  where error.errno == .exists || error.errno == .notEmpty {
+      } catch
+        where [.exists, .notEmpty, .symlink, .notADirectory].contains(error.errno)
+      {
+        // Taken, or no directory on the way there any more: the files say which.
         return false
       } catch  where error.isFlagRefused {
         return try renamePlainly(directory, staged, tree)
