@@ -100,15 +100,17 @@ extension Engine {
       log.error("\(note)", metadata: metadata(job))
     } else if job.plan.isMove {
       var kept: [(ordinal: Int, outcome: String)] = []
+      var shared = 0
       do {
         let removals = try await transfer.removeSources(job.plan, all, expecting: { _ in })
         let failures = removals.compactMap { removal -> String? in
           if case .kept(.failed(let why)) = removal.result { why } else { nil }
         }
         if let why = failures.first, mayTryAgain(job) {
-          return pause(job, "a source could not be removed: \(why)")
+          return pause(job, .transient("a source could not be removed: \(why)"))
         }
         for removal in removals {
+          if case .removed(let others) = removal.result, others > 0 { shared += 1 }
           switch removal.result {
           case .kept(let why): kept.append((removal.index, "kept: \(why)"))
           case .removed, .alreadyGone: left.remove(job.plan.files[removal.index].source)
@@ -122,6 +124,10 @@ extension Engine {
         // Published and whole; what could not be removed stays, and is said.
         try await journal.note("sources stay: \(error)", on: job.id, at: Date())
         log.error("sources could not be removed: \(error)", metadata: metadata(job))
+      }
+      if shared > 0 {
+        let note = "other names still hold \(shared) of the moved files"
+        try await journal.note(note, on: job.id, at: Date())
       }
       try await journal.markFrames(kept, of: job.id)
       for (ordinal, why) in kept {
@@ -147,11 +153,9 @@ extension Engine {
     _ = try await journal.transition(
       job.id, from: ["committing"], to: "done", reason: Data(), note: note, at: Date())
     let isDurable = all.allSatisfy(\.durable)
-    if failure != nil {
-      try await journal.setValue(nil, for: failedSync(of: job))
-    } else if isDurable {
+    if isDurable, failure == nil {
       try await journal.setDurable(job.id)
-    } else {
+    } else if failure == nil {
       syncLater(job, all)
     }
     log.info("done", metadata: metadata(job))
@@ -166,9 +170,9 @@ extension Engine {
   }
 
   /// Where it is remembered that a sync failed: the kernel tells of it once, and the next one passes.
-  private func failedSync(of job: Job) -> String { "failed sync \(job.id)" }
+  func failedSync(of job: Job) -> String { "failed sync \(job.id)" }
 
-  private func syncLater(_ job: Job, _ receipts: [Receipt]) {
+  func syncLater(_ job: Job, _ receipts: [Receipt]) {
     let previous = syncs
     unsynced += 1
     syncs = Task {
@@ -182,6 +186,11 @@ extension Engine {
         if durable.count == receipts.count { try await journal.setDurable(job.id) }
       } catch {
         log.warning("published, but not durable yet: \(error)", metadata: metadata(job))
+        guard let error = error as? TransferError, error.isFailedSync else { return }
+        do {
+          try await journal.setValue(Data("\(error)".utf8), for: failedSync(of: job))
+          try await journal.note("it is not durable: \(error)", on: job.id, at: Date())
+        } catch { fail(error) }
       }
     }
   }

@@ -42,6 +42,7 @@ extension Engine {
       log.info("taken up again in state \(job.state.rawValue)", metadata: metadata(job))
       events.append(.recovered(job))
     }
+    try await syncWhatIsDone(boot)
     return try await events + unfinishedUndos()
   }
 
@@ -105,6 +106,19 @@ extension Engine {
     try await journal.record(receipts: try proven.map { try $0.record }, of: job.id)
     receipts[job.id] = proven
     unproven.remove(job.id)
+  }
+
+  /// Published, and cut off before its background sync had passed.
+  private func syncWhatIsDone(_ boot: String) async throws {
+    for record in try await journal.undurable() {
+      let frames = try await journal.frames(of: record.id)
+      guard let job = try Job(record, frames: frames, hotFolders: configuration.hotFolders),
+        try await journal.value(for: failedSync(of: job)) == nil
+      else { continue }
+      let receipts = try receipts(in: frames)
+      // After another boot a sync proves nothing.
+      if !receipts.contains(where: { $0.isDoubtful(under: boot) }) { syncLater(job, receipts) }
+    }
   }
 }
 

@@ -83,6 +83,15 @@ extension Journal {
     }
   }
 
+  /// Done, and not known to be durable: a background sync has not passed, or has failed.
+  public func undurable() async throws(JournalError) -> [JobRecord] {
+    try await read { database in
+      try Row.fetchAll(
+        database, sql: "SELECT * FROM job WHERE state = 'done' AND NOT durable ORDER BY number"
+      ).map(JobRecord.init)
+    }
+  }
+
   /// The steps of a job, first one first; empty for an unknown one.
   public func history(of id: String) async throws(JournalError) -> [HistoryRecord] {
     try await read { database in

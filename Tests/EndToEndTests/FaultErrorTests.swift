@@ -142,6 +142,23 @@ extension Promises {
     }
   }
 
+  @Test("a copy whose background sync failed is never called durable, by the next start neither")
+  func failedBackgroundSync() async throws {
+    try await inTemporaryFolder(in: quickPlace) { folder in
+      let tree = try KilledJob.copy.tree(in: folder)
+      let gate = CallGate(
+        .fail(EIO, times: 1), calls: ["fsync"], about: ["*/v001/*.1002.exr"], in: folder)
+      for wrapper in [try gate.wrapper, []] {
+        let outcome = try tree.ingest(under: wrapper)
+        #expect(outcome.status == 0, "\(outcome.err)")
+        let jobs = try tree.journalledJobs()
+        #expect(jobs.map(\.state) == ["done"])
+        #expect(jobs.map(\.durable) == [false])
+      }
+      #expect(try gate.struck() != nil)
+    }
+  }
+
   @Test("a copy whose sync failed is never published: its bytes are staged anew")
   func failedSyncOfACopy() async throws {
     try await inTemporaryFolder(in: quickPlace) { folder in

@@ -198,6 +198,7 @@ enum KilledJob: String, CaseIterable, Sendable, CustomTestStringConvertible {
     let isOver = states.first == "done" && states.dropFirst().allSatisfy { $0 == "failed" }
     #expect(afterFailure ? isOver : states == ["done"], "\(story): \(jobs.map(\.summary))")
     #expect(jobs.first?.frames.published == frames, "\(story)")
+    #expect(jobs.first?.durable == true || mayKeep, "\(story)")
   }
 }
 
