@@ -35,6 +35,7 @@ let package = Package(
   products: [
     .executable(name: "hotplate", targets: ["hotplate"]),
     .executable(name: "hotplate-bench", targets: ["hotplate-bench"]),
+    .library(name: "falseclock", type: .dynamic, targets: ["falseclock"]),
   ],
   dependencies: [
     // Rule files, with the line and column of every key and value.
@@ -104,6 +105,8 @@ let package = Package(
     module("TestSupport", ["CXXHash", "Files", "Paths"]),
     // Fails, holds and kills at a system call of the real program, for the end-to-end tests.
     .executableTarget(name: "callgate", path: "Tests/callgate"),
+    // Preloaded into the real program, for the tests whose wall clock jumps.
+    .target(name: "falseclock", path: "Tests/falseclock"),
 
     tests(
       "SequencesTests", ["Paths", "Sequences", "TestSupport"],

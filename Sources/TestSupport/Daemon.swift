@@ -128,6 +128,18 @@ public final class Daemon: Sendable {
     return try waitForExit()
   }
 
+  /// SIGSTOP: it does nothing until ``goOn()``.
+  public func stopForNow() { Foundation.kill(child, SIGSTOP) }
+
+  public func goOn() { Foundation.kill(child, SIGCONT) }
+
+  /// The most memory that it has had resident; 0 once it has ended.
+  public var peakBytes: Int {
+    let text = (try? String(contentsOfFile: "/proc/\(child)/status", encoding: .utf8)) ?? ""
+    let line = text.split(separator: "\n").first { $0.hasPrefix("VmHWM:") } ?? ""
+    return 1024 * (Int(line.filter(\.isNumber)) ?? 0)
+  }
+
   /// kill -9, and waits until it is gone.
   public func kill() {
     guard isRunning else { return }

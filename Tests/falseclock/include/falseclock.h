@@ -1,0 +1,1 @@
+// Nothing is called by name: falseclock takes the place of calls of the C library.
