@@ -13,14 +13,18 @@ extension Engine {
     let id = job.id
     let previous = chains[id]?.task
     let hasRow = inserted.contains(id)
+    let clock = board.clock
+    clock.mark(.seen, of: id)
     let row = Task { () -> Bool in
       if !hasRow { await previous?.value }
       do {
-        return try await journal.transition(
+        let isFirst = try await journal.transition(
           id, from: ["waiting", "queued", "staging", "staged", "held", "cancelling"],
           to: "cancelling",
           reason: reason.data, note: reason.message, at: Date(),
           tombstones: tombstones(job, reason))
+        if isFirst { clock.mark(.recorded, of: id) }
+        return isFirst
       } catch {
         fail(error)
         return false
@@ -35,11 +39,12 @@ extension Engine {
   }
 
   private func end(_ job: Job, _ row: Task<Bool, Never>) async throws {
-    let began = ContinuousClock.now
-    var removed = "nothing was staged"
+    let sizes = Sizes()
     do {
-      switch try await transfer.discard(job.plan, evenOnlyCopies: true) {
-      case .removed(let files): removed = "\(files) staged files removed"
+      switch try await transfer.discard(
+        job.plan, evenOnlyCopies: true, removing: { sizes.add($0) })
+      {
+      case .removed: board.clock.mark(.removed, of: job.id)
       case .nothing, .kept: break
       }
     } catch {
@@ -54,7 +59,6 @@ extension Engine {
       }
       return
     }
-    let took = (ContinuousClock.now - began) / .milliseconds(1)
     guard await row.value else { return inbox.post(.tooLate(job.id)) }
     var reason = intake.jobs[job.id]?.reason ?? job.reason
     if reason?.code == .sentinel, let path = reason?.path, let place = place(of: path) {
@@ -69,12 +73,27 @@ extension Engine {
     try await journal.forgetReceipts(of: job.id)
     let zero = JobProgress(stagedFrames: 0, doneBytes: 0, publishedFrames: 0)
     try await journal.update(zero, of: job.id)
+    let sources = await sources(of: job)
+    let receipt = board.clock.receipt(of: job.id, removed: sizes.removed, sources: sources)
     _ = try await journal.transition(
       job.id, from: ["cancelling"], to: "cancelled", reason: reason?.data,
-      note: "\(removed) in \(Int(took)) ms; all sources were left alone", at: Date())
+      note: receipt.sentence, at: Date(), cancelReceipt: Data(try JSON.encode(receipt)))
     log.info("cancelled: \(reason?.message ?? "")", metadata: metadata(job))
     release(job.id)
     inbox.post(.aborted(job.id))
+  }
+
+  /// - Returns: nil where they cannot be looked at; the job is cancelled all the same.
+  private func sources(of job: Job) async -> CancelView.Sources? {
+    do throws(TransferError) {
+      let account = try await transfer.account(for: job.plan)
+      return CancelView.Sources(
+        kept: account.kept, restored: account.restored, changed: account.changed,
+        missing: account.missing)
+    } catch {
+      log.warning("sources could not be looked at: \(error)", metadata: metadata(job))
+      return nil
+    }
   }
 
   /// A cancel by hand stands until the content changes; that of a sentinel stands as long as the sentinel.
@@ -100,6 +119,28 @@ extension Engine {
       return RelativePath(path.bytes.dropFirst(root.count + 1)).map { Place(root: index, path: $0) }
     }
     return nil
+  }
+}
+
+extension CancelView {
+  /// For the job's history.
+  fileprivate var sentence: String {
+    let staged = removed.files == 0 ? "nothing was staged" : "\(removed.files) staged files removed"
+    return "\(staged) after \(Int((seconds.removed ?? seconds.ended) * 1000)) ms"
+  }
+}
+
+/// Sizes of what is removed, added up by the threads that remove it.
+private final class Sizes: Sendable {
+  private let sum = Mutex(CancelView.Removed(files: 0, bytes: 0))
+
+  var removed: CancelView.Removed { sum.withLock { $0 } }
+
+  func add(_ bytes: Int) {
+    sum.withLock {
+      $0.files += 1
+      $0.bytes += Int64(bytes)
+    }
   }
 }
 

@@ -60,6 +60,7 @@ extension Engine {
     case .note(let id, let text):
       chain(id) { try await self.journal.note(text, on: id, at: Date()) }
     case .recordCancelled(let waiting, let reason):
+      board.clock.mark(.seen, of: waiting.id)
       chain(waiting.id) { try await self.record(waiting, reason) }
     case .retry(let id):
       chain(id) { try await self.requeue(id) }
@@ -156,7 +157,11 @@ extension Engine {
       reason: reason.data,
       expectedFrames: waiting.files.count, expectedBytes: 0, created: waiting.firstSeen.wall,
       ended: Date())
-    try await journal.insert(record, frames: [], claims: [], at: Date())
+    let receipt = board.clock.receipt(
+      of: waiting.id, removed: CancelView.Removed(files: 0, bytes: 0), sources: nil)
+    try await journal.insert(
+      record, frames: [], claims: [], at: Date(), cancelReceipt: Data(try JSON.encode(receipt)))
+    board.clock.forget(waiting.id)
     guard reason.code == .user else { return }
     for (directory, files) in Dictionary(grouping: waiting.files, by: \.parent) {
       let wanted = files.map {

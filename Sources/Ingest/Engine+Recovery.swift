@@ -39,6 +39,7 @@ extension Engine {
         unproven.insert(job.id)
       }
       stagedOn[job.id] = earlier.first?.mount
+      if job.state == .cancelling { board.clock.resume(job.id) }
       log.info("taken up again in state \(job.state.rawValue)", metadata: metadata(job))
       events.append(.recovered(job))
     }

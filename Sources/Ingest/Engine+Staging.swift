@@ -24,6 +24,7 @@ extension Engine {
     let earlier = receipts[job.id] ?? []
     let writer = ReceiptWriter(journal: journal, id: job.id)
     let result = await staged(job, flag, earlier, writer)
+    if flag.isRaised { board.clock.mark(.stopped, of: job.id) }
     let written = try await writer.finish()
     switch result {
     case .success(let done):

@@ -35,7 +35,10 @@ public struct JournalReader: JobReader {
     let history = try await journal.history(of: id).map {
       HistoryView(at: Timestamp($0.at), state: JobState(rawValue: $0.state), message: $0.text ?? "")
     }
-    return JobDetailView(job: view, map: map, methods: methods, history: history)
+    let cancel = try await journal.cancelReceipt(of: id).flatMap {
+      try? JSON.decode(CancelView.self, from: Array($0))
+    }
+    return JobDetailView(job: view, map: map, methods: methods, history: history, cancel: cancel)
   }
 
   public func ids(matching part: String) async throws -> [String] {

@@ -17,6 +17,8 @@ package final class StopBoard: Sendable {
   }
 
   private let entries = Mutex<[JobID: Entry]>([:])
+  /// A raised flag starts the clock of the cancel that it may become.
+  let clock = CancelClock()
 
   package init() {}
 
@@ -25,14 +27,21 @@ package final class StopBoard: Sendable {
       flag: StopFlag(), hotFolder: job.hotFolder, directories: job.sourceDirectories,
       sources: Set(job.plan.files.map(\.source)), members: job.members)
     entries.withLock { $0[job.id] = entry }
+    clock.forget(job.id)
     return entry.flag
   }
 
-  package func leave(_ id: JobID) { entries.withLock { _ = $0.removeValue(forKey: id) } }
+  package func leave(_ id: JobID) {
+    entries.withLock { _ = $0.removeValue(forKey: id) }
+    clock.forget(id)
+  }
 
   package func isRaised(_ id: JobID) -> Bool { entries.withLock { $0[id]?.flag.isRaised ?? false } }
 
-  package func raise(_ id: JobID) { entries.withLock { $0[id] }?.flag.raise() }
+  package func raise(_ id: JobID) {
+    clock.mark(.seen, of: id)
+    entries.withLock { $0[id] }?.flag.raise()
+  }
 
   /// Raises the flags an event concerns. Called on the watch thread.
   ///
@@ -72,7 +81,10 @@ package final class StopBoard: Sendable {
 
   private func raise(where concerns: (Entry) -> Bool) {
     entries.withLock { entries in
-      for entry in entries.values where concerns(entry) { entry.flag.raise() }
+      for (id, entry) in entries where concerns(entry) {
+        clock.mark(.seen, of: id)
+        entry.flag.raise()
+      }
     }
   }
 }

@@ -10,11 +10,13 @@ extension Journal {
   ///   - frames: receipts, digests and outcomes are left out; they come with `record` and `markFrames`.
   ///   - claims: the names at the destination; unique among unfinished jobs, and within this one.
   ///   - at: when it came into this state, for its history; nil for its creation.
+  ///   - cancelReceipt: of a job that was cancelled before it had a plan.
   /// - Returns: the row's number.
   /// - Throws: `.claimed` with nothing written.
   @discardableResult
   public func insert(
-    _ job: JobRecord, frames: [FrameRecord], claims: [DestinationClaim], at: Date? = nil
+    _ job: JobRecord, frames: [FrameRecord], claims: [DestinationClaim], at: Date? = nil,
+    cancelReceipt: Data? = nil
   ) async throws(JournalError) -> Int64 {
     try await write { database in
       try database.insertJob(job)
@@ -22,6 +24,7 @@ extension Journal {
       try database.insertFrames(frames, job: number, hotFolder: job.hotFolder)
       try database.take(claims, job: number)
       try database.appendHistory(job: number, at: at ?? job.created, state: job.state, text: nil)
+      if let cancelReceipt { try database.setCancelReceipt(cancelReceipt, job: number) }
       return number
     }
   }

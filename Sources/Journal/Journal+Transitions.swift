@@ -13,11 +13,13 @@ extension Journal {
   ///   - note: for the history.
   ///   - claims: names taken in the same transaction, for a job that has none any more or needs others as well.
   ///   - tombstones: laid in the same transaction, so that a crash cannot part a cancel from it.
+  ///   - cancelReceipt: what ``cancelReceipt(of:)`` gives from then on; opaque here.
   /// - Returns: whether this call moved it. If not, nothing was written.
   /// - Throws: `.noSuchJob`; `.claimed` with nothing written.
   public func transition(
     _ id: String, from: Set<String>, to: String, reason: Data? = nil, note: String? = nil, at: Date,
-    claiming claims: [DestinationClaim] = [], tombstones: [TombstoneRecord] = []
+    claiming claims: [DestinationClaim] = [], tombstones: [TombstoneRecord] = [],
+    cancelReceipt: Data? = nil
   ) async throws(JournalError) -> Bool {
     try await write { database in
       let number = try database.number(ofJob: id)
@@ -43,7 +45,19 @@ extension Journal {
         try database.take(claims, job: number, own: id)
       }
       for tombstone in tombstones { try database.lay(tombstone) }
+      if let cancelReceipt { try database.setCancelReceipt(cancelReceipt, job: number) }
       return true
+    }
+  }
+
+  /// What a cancelled job's cancel did; nil for any other, and for those that an older version cancelled.
+  public func cancelReceipt(of id: String) async throws(JournalError) -> Data? {
+    try await read { database in
+      try Data.fetchOne(
+        database,
+        sql: """
+          SELECT data FROM cancel_receipt WHERE job = (SELECT number FROM job WHERE id = ?)
+          """, arguments: [id])
     }
   }
 
@@ -102,6 +116,12 @@ extension Database {
     try execute(
       sql: "UPDATE job SET \(assignment) WHERE number = ?",
       arguments: arguments + [number(ofJob: id)])
+  }
+
+  func setCancelReceipt(_ data: Data, job: Int64) throws {
+    try execute(
+      sql: "INSERT OR REPLACE INTO cancel_receipt (job, data) VALUES (?, ?)",
+      arguments: [job, data])
   }
 
   func setProgress(_ progress: JobProgress, ofJob id: String) throws {

@@ -6,8 +6,16 @@ enum Schema {
     var migrator = DatabaseMigrator()
     migrator.registerMigration("1 jobs, frames, claims, tombstones") { try $0.execute(sql: first) }
     migrator.registerMigration("2 undo, directories made") { try $0.execute(sql: undo) }
+    migrator.registerMigration("3 receipts of cancels") { try $0.execute(sql: cancelReceipts) }
     return migrator
   }
+
+  private static let cancelReceipts = """
+    CREATE TABLE cancel_receipt (
+      job INTEGER PRIMARY KEY NOT NULL REFERENCES job (number) ON DELETE CASCADE,
+      data BLOB NOT NULL
+    );
+    """
 
   /// Names are blobs, for they need not be UTF-8. Times of jobs are milliseconds, those of files nanoseconds.
   ///

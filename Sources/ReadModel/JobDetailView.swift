@@ -31,7 +31,7 @@ public struct PlannedPair: Hashable, Sendable {
   }
 }
 
-/// One job with its plan and its story, as `show --json` prints it: the job's own keys, and `map` and `history`.
+/// One job with its plan and its story, as `show --json` prints it: the job's own keys, and `map`, `history`, `cancel`.
 public struct JobDetailView: Hashable, Sendable {
   public var job: JobView
   /// Ascending by frame. In JSON `[[source, destination], …]`; where any path is not UTF-8, `map_bytes` has the same
@@ -42,14 +42,18 @@ public struct JobDetailView: Hashable, Sendable {
   public var methods: [String?]
   /// Oldest first.
   public var history: [HistoryView]
+  /// nil unless the job is cancelled.
+  public var cancel: CancelView?
 
   public init(
-    job: JobView, map: [PlannedPair], methods: [String?] = [], history: [HistoryView]
+    job: JobView, map: [PlannedPair], methods: [String?] = [], history: [HistoryView],
+    cancel: CancelView? = nil
   ) {
     self.job = job
     self.map = map
     self.methods = methods
     self.history = history
+    self.cancel = cancel
   }
 }
 
@@ -76,6 +80,7 @@ extension JobDetailView: Codable {
     }
     methods = try container.decodeIfPresent([String?].self, forKey: "methods") ?? []
     history = try container.decode([HistoryView].self, forKey: "history")
+    cancel = try container.decodeIfPresent(CancelView.self, forKey: "cancel")
   }
 
   public func encode(to encoder: any Encoder) throws {
@@ -90,5 +95,6 @@ extension JobDetailView: Codable {
     }
     try container.encode(methods, forKey: "methods")
     try container.encode(history, forKey: "history")
+    try container.encode(cancel, forKey: "cancel")
   }
 }

@@ -1,7 +1,7 @@
 import Files
 import Paths
 
-/// What ``Transfer/discard(_:evenOnlyCopies:replacedBy:)`` found and did.
+/// What ``Transfer/discard(_:evenOnlyCopies:replacedBy:removing:)`` found and did.
 public enum Discarded: Hashable, Sendable {
   /// There was no staging.
   case nothing
@@ -22,9 +22,11 @@ extension Transfer {
   ///   - evenOnlyCopies: for a cancel before the commit, where only its owner can have removed a source.
   ///   - receipts: once a `conflict: replace` is published and over with; the files that it replaced go with the rest.
   ///     Without them, what has been taken from a final name is kept.
+  ///   - removing: called on the threads with the size in bytes of each staged file that is gone.
   /// - Throws: `.destinationMissing`, `.foreignStaging`, `.io`; call it again.
   public func discard(
-    _ plan: TransferPlan, evenOnlyCopies: Bool = false, replacedBy receipts: [Receipt] = []
+    _ plan: TransferPlan, evenOnlyCopies: Bool = false, replacedBy receipts: [Receipt] = [],
+    removing: (@Sendable (_ bytes: Int) -> Void)? = nil
   ) async throws(TransferError) -> Discarded {
     let found = try await filing.perform { _ throws(TransferError) in
       try Discarding(plan, evenOnlyCopies, receipts)
@@ -32,7 +34,7 @@ extension Transfer {
     guard let found else { return .nothing }
     if !found.kept.isEmpty { return .kept(found.kept) }
     _ = try await filing.map(found.contents.files.count) { (index, _) throws(TransferError) in
-      try found.unlink(found.contents.files[index])
+      try found.unlink(found.contents.files[index], removing)
     }
     try await filing.perform { _ throws(TransferError) in try found.close() }
     return .removed(files: found.contents.files.count + found.taken.count)
@@ -95,9 +97,15 @@ private struct Discarding: Sendable {
     return result
   }
 
-  func unlink(_ path: RelativePath) throws(TransferError) {
+  func unlink(
+    _ path: RelativePath, _ removing: (@Sendable (Int) -> Void)?
+  ) throws(TransferError) {
     guard let tree = area.tree else { return }
-    do throws(SystemError) { try tree.unlink(path) } catch  where error.errno == .notFound {
+    do throws(SystemError) {
+      let size = removing == nil ? 0 : try tree.status(path).snapshot.size
+      try tree.unlink(path)
+      removing?(size)
+    } catch  where error.errno == .notFound {
       // By whoever discards it too.
     } catch { throw .io(error, nil) }
   }

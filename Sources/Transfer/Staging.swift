@@ -14,7 +14,7 @@ extension Transfer {
   ///   - receipts: called on those threads with each few new receipts, in any order.
   /// - Returns: all receipts, ascending by index.
   /// - Throws: `.conflict` before anything is made; `.cancelled` within a chunk of the flag; `.destinationFull` with
-  ///   nothing partial kept. Files that were whole by then stay staged until ``discard(_:evenOnlyCopies:replacedBy:)``.
+  ///   nothing partial kept. Files that were whole by then stay staged until ``discard(_:evenOnlyCopies:replacedBy:removing:)``.
   public func stage(
     _ plan: TransferPlan, keeping earlier: [Receipt] = [], stop: StopFlag = StopFlag(),
     progress: @escaping @Sendable (_ bytes: Int, _ files: Int) -> Void = { _, _ in },

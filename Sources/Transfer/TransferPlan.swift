@@ -51,7 +51,7 @@ public struct TransferPlan: Hashable, Sendable {
   /// What to do about a different file under a destination's name.
   public enum ConflictRule: String, Codable, Sendable {
     case hold, skip
-    /// Takes its place; it is kept in staging until ``Transfer/discard(_:evenOnlyCopies:replacedBy:)`` is given the
+    /// Takes its place; it is kept in staging until ``Transfer/discard(_:evenOnlyCopies:replacedBy:removing:)`` is given the
     /// receipts. Only a regular file that the survey saw is replaced.
     case replace
   }

@@ -26,6 +26,7 @@ struct ShowCommand: AsyncParsableCommand {
       facts(of: detail).lines(color: color, width: nil),
       ["", "plan"] + plan(of: detail.map),
       ["", "history"] + history(of: detail).lines(color: color, width: nil),
+      detail.cancel.map { ["", "cancel"] + cancelTable($0).lines(color: color, width: nil) } ?? [],
     ]
     printLines(Array(sections.joined()))
   }

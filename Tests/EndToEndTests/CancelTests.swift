@@ -34,6 +34,27 @@ struct Trigger: Sendable, CustomTestStringConvertible {
   ]
 }
 
+/// Each write held for a moment, so that a copy of little lasts long enough to be met.
+private let withSlowWrites = [
+  "strace", "-D", "-f", "-qqq", "-e", "signal=none", "-e", "trace=pwrite64", "-o", "/dev/null",
+  "-e", "inject=pwrite64:delay_exit=20000", "--",
+]
+
+/// What `show --json` says of a cancelled job.
+private struct Cancelled: Decodable {
+  struct Cancel: Decodable {
+    struct Removed: Decodable {
+      let files: Int
+      let bytes: Int
+    }
+    let removed: Removed
+    let sources: [String: Int]
+    let seconds: [String: Double]
+  }
+  let reason: JobView.Reason
+  let cancel: Cancel
+}
+
 private let frames = 40
 private let frameBytes = 50_000_000
 
@@ -151,6 +172,66 @@ extension Promises {
       #expect(cancelled.reason?.code == "source-moved")
       let done = try daemon.waitForJob(in: "done") { $0.source.directory.hasSuffix("better") }
       #expect(done.frames.published == frames)
+    }
+  }
+
+  @Test(
+    "show tells of a cancelled job what was removed, how its sources lie, who cancelled it and how long each step took; so does its JSON, without the daemon too"
+  )
+  func receipt() async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      let made = try tree.make("sh010", frames: 24, bytes: 1_000_000)
+      let daemon = try tree.start(under: withSlowWrites)
+      try tree.shell("mv", "--", made, "\(tree.drop)/sh010")
+      try waitUntil("some frames in staging") { tree.stagedFiles() >= 6 }
+      try tree.touch("sh010/.cancel")
+      let job = try daemon.waitForJob(in: "cancelled")
+
+      for isRunning in [true, false] {
+        if !isRunning { try daemon.terminate() }
+        let json = try daemon.hotplate(["show", job.id, "--json"])
+        let shown = try JSONDecoder().decode(Cancelled.self, from: Data(json.out.utf8))
+        #expect(shown.reason.by != nil)
+        #expect((6...24).contains(shown.cancel.removed.files))
+        #expect((5_000_001...24_000_000).contains(shown.cancel.removed.bytes))
+        #expect(shown.cancel.sources == ["kept": 24, "restored": 0, "changed": 0, "missing": 0])
+        let seconds = shown.cancel.seconds
+        let steps = try ["stopped", "removed", "ended"].map { try #require(seconds[$0]) }
+        #expect(steps[0] > 0 && steps == steps.sorted(), "\(seconds)")
+        #expect(try #require(seconds["recorded"]) <= steps[2])
+
+        let text = try daemon.hotplate(["show", job.id]).out
+        for words in [
+          "last byte written", "in the journal", "\(shown.cancel.removed.files) staged files",
+          "24 where they were",
+        ] {
+          #expect(text.contains(words), "\(text)")
+        }
+      }
+    }
+  }
+
+  @Test(
+    "SIGTERM in the middle of a copy is no cancel: what was staged stays, and the next start ends the job"
+  )
+  func sigterm() async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      let made = try tree.make("sh010", frames: 24, bytes: 1_000_000)
+      var daemon = try tree.start(under: withSlowWrites)
+      try tree.shell("mv", "--", made, "\(tree.drop)/sh010")
+      try waitUntil("some frames in staging") { tree.stagedFiles() >= 6 }
+      #expect(try daemon.terminate() == 0)
+      #expect(!tree.hasNoTrace(), "what was staged is gone")
+      let job = try #require(try daemon.jobs().first)
+      #expect(job.reason == nil)
+
+      daemon = try tree.start()
+      #expect(try daemon.waitForJob(in: "done").id == job.id)
+      #expect(
+        try TreeDigest(of: tree.destination).contents
+          == tree.expectedContents("sh010", frames: 24, bytes: 1_000_000))
     }
   }
 

@@ -59,6 +59,20 @@ import Testing
     try expectGolden(detail, "detail")
   }
 
+  @Test func `the receipt of a cancel has every promised key`() throws {
+    let cancel = CancelView(
+      removed: CancelView.Removed(files: 12, bytes: 144_000_000),
+      sources: CancelView.Sources(kept: 98, missing: 2),
+      seconds: CancelView.Seconds(stopped: 0.0015, recorded: 0.25, removed: nil, ended: 0.5),
+      resumed: false)
+    try expectGolden(cancel, "cancel")
+    let bare = CancelView(
+      removed: CancelView.Removed(files: 0, bytes: 0), sources: nil,
+      seconds: CancelView.Seconds(stopped: nil, recorded: nil, removed: nil, ended: 0),
+      resumed: true)
+    try expectGolden(bare, "bare-cancel")
+  }
+
   @Test func `an arrival tells each rule that refused it`() throws {
     let arrival = ArrivalView(
       hotFolder: "renders",

@@ -168,6 +168,22 @@ struct MoveTests {
   }
 
   @Test
+  func `a plan that is called off counts its sources, and puts back what was claimed`() async throws
+  {
+    let arena = try Arena()
+    let plan = try arena.frames(4, action: .move)
+    let sources = plan.files.map(\.source)
+    try arena.hot.unlink(sources[1])
+    try arena.write(noise(4000, seed: 60), sources[2], in: arena.hot)
+    let claims = Claims(plan, arena.hot, nil)
+    try claims.claim(sources[3])
+    let account = try await transfer().account(for: plan)
+    #expect(account == SourceAccount(kept: 1, restored: 1, changed: 1, missing: 1))
+    #expect(try arena.hot.status(sources[3]).snapshot.isSameContent(as: plan.files[3].snapshot))
+    #expect(try !arena.hot.holds(claims.directory(beside: sources[3])))
+  }
+
+  @Test
   func
     `staging that holds the only copy left is not discarded, unless its owner removed the source`()
     async throws
