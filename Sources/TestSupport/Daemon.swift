@@ -50,6 +50,9 @@ public final class Daemon: Sendable {
     }
   }
 
+  /// Its process, or that of the wrapper it runs under.
+  public var process: Int32 { child }
+
   /// All it has said on standard error so far.
   public var errors: String { errorText.text }
 

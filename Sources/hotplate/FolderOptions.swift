@@ -125,10 +125,12 @@ struct FolderOptions: ParsableArguments {
     let all =
       folders.map { ("hot folder", $0.path) }
       + Set(folders.flatMap(\.roots.values)).sorted().map { ("destination", $0) }
+    let mounts = MountTable()
+    let lineages = all.map { Lineage(of: $0.1, mounts: mounts) }
     for (index, (kind, path)) in all.enumerated() {
-      for (otherKind, other) in all[(index + 1)...]
+      for (otherIndex, (otherKind, other)) in all.enumerated().dropFirst(index + 1)
       where kind == "hot folder" || otherKind == "hot folder" {
-        if path == other || path.hasPrefix(other + "/") || other.hasPrefix(path + "/") {
+        if lineages[index].overlaps(lineages[otherIndex]) {
           throw Failure(
             .badConfiguration, "the \(kind) \(path) and the \(otherKind) \(other) overlap",
             remedy: "keep them apart: neither may lie inside the other")
