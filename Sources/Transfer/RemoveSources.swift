@@ -1,6 +1,7 @@
 import Files
 import Glibc
 import Paths
+import Synchronization
 
 extension Transfer {
   /// Removes the sources of a published, durable `move`, each only if it is still what was published.
@@ -33,10 +34,15 @@ extension Transfer {
 }
 
 /// The claim directories of one job, beneath the hot folder.
-struct Claims: Sendable {
+final class Claims: Sendable {
+  /// Directories kept open, so that a wide delivery does not exhaust the descriptors.
+  private static let kept = 16
+
   let name: FileName
   let root: Descriptor
   let faults: FaultHook?
+  /// Directories with a claim, wherever they are moved meanwhile.
+  private let places = Mutex<[RelativePath: Descriptor]>([:])
 
   init(_ plan: TransferPlan, _ root: Descriptor, _ faults: FaultHook?) {
     name = plan.stagingName
@@ -54,6 +60,8 @@ struct Claims: Sendable {
   func claim(_ source: RelativePath) throws(SystemError) {
     do throws(SystemError) {
       try root.makeDirectory(directory(beside: source), mode: 0o700)
+      let place = try root.openPlace(source.parent)
+      places.withLock { if $0.count < Self.kept { $0[source.parent] = place } }
     } catch  where error.errno == .exists {
       // For the file before this one.
     }
@@ -70,8 +78,24 @@ struct Claims: Sendable {
   func close(_ directories: Set<RelativePath>) {
     for directory in directories {
       // What still holds a file must stay, and says so through that file's answer.
-      try? root.removeDirectory(directory.appending(name))
+      if (try? root.removeDirectory(directory.appending(name))) == nil,
+        let place = places.withLock({ $0[directory] })
+      {
+        leave(place)
+      }
     }
+  }
+
+  /// Somebody moved the directory away with the claim in it: what is left there gets its name back, and nothing of ours
+  /// goes along.
+  private func leave(_ place: Descriptor) {
+    let claim = RelativePath.root.appending(name)
+    guard let entries = try? place.openDirectory(claim).entries() else { return }
+    for entry in entries {
+      // Where a newer file has the name, the older one stays aside.
+      try? place.renameNoReplace(claim.appending(entry.name), to: .root.appending(entry.name))
+    }
+    try? place.removeDirectory(claim)
   }
 }
 
