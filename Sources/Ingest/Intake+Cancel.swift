@@ -56,6 +56,8 @@ extension Intake {
   mutating func aborted(_ id: JobID, _ now: Moment, _ effects: inout [Effect]) {
     running.remove(id)
     guard let job = jobs[id] else { return }
+    heldBehind[id] = nil
+    names(of: id, areFree: &effects)
     if job.reason?.code == .frameRemoved || job.reason?.code == .sourceMoved {
       lostFrames.removeAll { now.uptime - $0.at > .seconds(10) }
       let directories = job.sourceDirectories.map { Place(root: job.hotFolder, path: $0) }
@@ -76,15 +78,52 @@ extension Intake {
     }
   }
 
+  /// Another job goes where this one wanted to: held until that is cancelled, or somebody acts.
+  mutating func claimed(
+    _ id: JobID, by other: JobID, _ reason: Reason, _ effects: inout [Effect]
+  ) {
+    if lastCancelled.contains(other) { jobs[id]?.goesOn = true } else { heldBehind[id] = other }
+    setAside(id, .held, reason, &effects)
+  }
+
+  /// What was held behind a job that is cancelled now goes on.
+  private mutating func names(of id: JobID, areFree effects: inout [Effect]) {
+    // Its own end may be told before the claim that met it.
+    lastCancelled = lastCancelled.suffix(63) + [id]
+    for (held, holder) in heldBehind where holder == id {
+      heldBehind[held] = nil
+      jobs[held]?.goesOn = true
+      goOnIfFree(held)
+    }
+  }
+
+  /// - Returns: whether it is in the queue again.
+  @discardableResult
+  mutating func goOnIfFree(_ id: JobID) -> Bool {
+    guard let job = jobs[id], job.goesOn, job.state == .held, !job.isBeingSetAside else {
+      return false
+    }
+    jobs[id]?.goesOn = false
+    jobs[id]?.state = .queued
+    jobs[id]?.reason = nil
+    queue.append(id)
+    unstarted.insert(id)
+    return true
+  }
+
   /// Lets go of a job's files: each is an arrival again, or on hold under the sentinel that cancelled it.
   mutating func release(_ id: JobID, _ now: Moment, _ effects: inout [Effect]) {
     guard let job = jobs.removeValue(forKey: id) else { return }
     for file in job.plan.files where owns(id, file.source, job.hotFolder) {
       let place = Place(root: job.hotFolder, path: file.source)
       answer(place, nil)
-      let isLeaving = leaving.contains { $0.root == place.root && place.path.isAtOrBelow($0.path) }
-      if !isLeaving { seen(place, .found, now, &effects) }
+      if !isLeaving(place) { seen(place, .found, now, &effects) }
     }
+  }
+
+  /// Whether a place is on its way by a rename whose other half has not come.
+  func isLeaving(_ place: Place) -> Bool {
+    leaving.contains { $0.root == place.root && place.path.isAtOrBelow($0.path) }
   }
 
   private func owns(_ id: JobID, _ source: RelativePath, _ hotFolder: Int) -> Bool {

@@ -10,7 +10,7 @@ extension Intake {
     case .enqueued(let id): enqueued(id, &effects)
     case .claimed(let id, let other, let path):
       let message = "\(path) is already the destination of job \(other)"
-      setAside(id, .held, Reason(.conflict, message + wayOut, at: now.wall), &effects)
+      claimed(id, by: other, Reason(.conflict, message + wayOut, at: now.wall), &effects)
     case .measured(let id, let measurement): measured(id, measurement, now, &effects)
     case .gaveBack(let id): gaveBack(id, now)
     case .staged(let id): staged(id, &effects)
@@ -235,6 +235,8 @@ extension Intake {
     guard let job = jobs[id] else { return }
     if let reason = job.pendingCancel {
       cancel(id, reason, &effects)
+    } else if goOnIfFree(id) {
+      return
     } else if !job.touched.isEmpty {
       // A first look or a rescan tells of every file that it finds: only a look at the file says whether it changed.
       jobs[id]?.touched = []

@@ -33,6 +33,11 @@ extension Intake {
           .io, "\(place.path) cannot be read: \(failure)", path: absolute(place), at: now.wall)
         continue
       }
+      if inspection.gone.contains(path), isLeaving(place) {
+        // Where to is told in a moment, and ends it.
+        unsettled = true
+        continue
+      }
       if inspection.gone.contains(path) {
         arrival.files[path] = nil
         answer(place, nil)

@@ -136,6 +136,10 @@ public struct Intake: Sendable {
   var paused: [JobID: Duration] = [:]
   /// Jobs that lost single frames moments ago: the removal of their directory, if it follows, is the true reason.
   var lostFrames: [(id: JobID, directories: Set<Place>, at: Duration)] = []
+  /// Jobs that are held because another goes to the same names, and that other.
+  var heldBehind: [JobID: JobID] = [:]
+  /// The newest of the jobs that were cancelled.
+  var lastCancelled: [JobID] = []
   /// Sentinels that stand.
   public internal(set) var holds: [Place: Sentinel] = [:]
   /// Names that left by a rename whose other half has not come: what lies below them is nowhere for the moment.

@@ -82,6 +82,8 @@ public struct Job: Sendable {
   var pendingCancel: Reason?
   /// What is known of the room that it takes.
   var room = RoomState()
+  /// What it was held behind is out of its way: it goes on once its row says held.
+  var goesOn = false
 
   public init(
     id: JobID, hotFolder: Int, rules: [JobRule], members: [Member], plan: TransferPlan,

@@ -80,6 +80,42 @@ enum When: CaseIterable { case waiting, queued, staging, staged }
     #expect(story.rescans == [place("out")])
   }
 
+  @Test func `a directory that is looked for on its way out is cancelled as moved, not forgotten`()
+  {
+    var story = story(at: .waiting)
+    story.tell(.watch(.leaving(place("in"))))
+    story.missing = Set((1...3).map { FileName("sh010_beauty.\($0).exr") })
+    story.heldBack = []
+    story.go(.inspect)
+    story.tell(.watch(.directoryMoved(from: place("in"), to: nil)))
+    #expect(story.all.count == 1)
+    #expect(story.reasons[story.all[0]]?.code == .sourceMoved)
+    story.wait(.seconds(60))
+    #expect(story.intake.arrivals.isEmpty)
+  }
+
+  @Test(arguments: [true, false])
+  func `a job that was held for the names of another goes on once that other is cancelled`(
+    _ isToldLate: Bool
+  ) throws {
+    var story = story(at: .staging)
+    let first = try #require(story.jobs.first?.id)
+    story.heldBack = [.stage, .enqueue]
+    story.drop("other/sh010_beauty.", 1...3, ".exr")
+    story.wait(.seconds(2))
+    let second = try #require(story.jobs.last?.id)
+    #expect(first != second)
+    let path = RelativePath("sh010/beauty/sh010_beauty.0001.exr")!
+    story.heldBack = []
+    if !isToldLate { story.tell(.claimed(second, by: first, path: path)) }
+    if !isToldLate { #expect(story.last(second) == .held) }
+    story.tell(.watch(.file(place("in/.cancel"), .created)))
+    #expect(story.last(first) == .cancelled)
+    // The claim was met before the cancel was over, and is told after it.
+    if isToldLate { story.tell(.claimed(second, by: first, path: path)) }
+    #expect(story.last(second) == .done)
+  }
+
   @Test func `half a rename cancels before its other half comes`() {
     var story = story(at: .staged)
     story.tell(.watch(.leaving(place("in"))))
