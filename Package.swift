@@ -133,6 +133,12 @@ let package = Package(
         "Watching",
       ]),
     tests(
+      "EngineTests",
+      [
+        "Files", "Ingest", "Journal", "Paths", "ReadModel", "Rules", "TestSupport", "Transfer",
+        "Watching", logging,
+      ]),
+    tests(
       "DashboardTests",
       ["Dashboard", "Paths", "ReadModel", "hotplate", logging, nioCore, services]),
     tests("SeqCommandTests", ["hotplate", "Paths", "Sequences"]),

@@ -6,6 +6,7 @@ import Transfer
 
 extension Engine {
   func commit(_ job: Job, _ recheck: Set<RelativePath>) async throws {
+    await hold?(.beforeProbe, job.id)
     do {
       if let place = try await inspector.sentinel(over: job) {
         return inbox.post(.commitRefused(job.id, .sentinel(place)))
@@ -27,6 +28,7 @@ extension Engine {
       return inbox.post(.commitRefused(job.id, .destination("\(error)")))
     }
     if board.isRaised(job.id) { return inbox.post(.commitRefused(job.id, .cancelled)) }
+    await hold?(.beforeCommit, job.id)
     let isFirst = try await journal.transition(
       job.id, from: ["staged"], to: "committing", at: Date())
     inbox.post(isFirst ? .committed(job.id) : .commitRefused(job.id, .cancelled))

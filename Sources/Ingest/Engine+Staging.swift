@@ -8,6 +8,7 @@ import Watching
 
 extension Engine {
   func stage(_ job: Job, _ flag: StopFlag) async throws {
+    await hold?(.beforeStaging, job.id)
     // A cancel's row may have been first, or another job has its names.
     guard try await enterStaging(job) else { return }
     if let why = await absence(for: job) {

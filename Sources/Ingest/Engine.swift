@@ -105,14 +105,32 @@ public actor Engine {
   private var failure: (any Error)?
   private var isReady = false
   private nonisolated let stopped = Atomic<Bool>(false)
+  let hold: Hold?
   private var whenReady: [CheckedContinuation<Void, Never>] = []
 
+  /// Between which steps a test may keep a job waiting; every program passes there without a stop.
+  enum HoldPoint: Hashable, Sendable {
+    case beforeStaging, beforeProbe
+    /// Behind the last look, before the row that decides.
+    case beforeCommit
+  }
+
+  typealias Hold = @Sendable (HoldPoint, JobID) async -> Void
+
   public init(_ configuration: Configuration, journal: Journal, log: Logger) throws(WatchError) {
+    let workers = configuration.workers.map { CopyWorkers(count: $0) } ?? CopyWorkers()
+    try self.init(configuration, journal: journal, log: log, transfer: Transfer(workers: workers))
+  }
+
+  init(
+    _ configuration: Configuration, journal: Journal, log: Logger, transfer: Transfer,
+    hold: Hold? = nil
+  ) throws(WatchError) {
+    self.hold = hold
+    self.transfer = transfer
     self.configuration = configuration
     self.journal = journal
     self.log = log
-    transfer = Transfer(
-      workers: configuration.workers.map { CopyWorkers(count: $0) } ?? CopyWorkers())
     presence = Presence(hotFolders: configuration.hotFolders)
     inspector = Inspector(
       hotFolders: configuration.hotFolders, journal: journal, threads: threads, presence: presence)

@@ -16,3 +16,15 @@ public func waitUntil(
     usleep(1000)
   }
 }
+
+/// The same for what runs in this process and answers only those who wait for it.
+public func awaitState(
+  _ what: @autoclosure () -> String, within limit: Duration = .seconds(60),
+  _ condition: () async throws -> Bool
+) async throws {
+  let deadline = ContinuousClock.now + limit
+  while try await !condition() {
+    guard ContinuousClock.now < deadline else { throw Failure("waited \(limit) for \(what())") }
+    try await Task.sleep(for: .milliseconds(1))
+  }
+}
