@@ -45,7 +45,8 @@ extension Engine {
     let watcher = watcher
     let place = Place(root: root, path: .root)
     log.warning("\(shown(intake.absolute(place))) \(intake.offline[root] ?? "is away")")
-    Task { await watcher.unwatch(root: root) }
+    // Before a new watch may stand, or this would take that one away.
+    departures[root] = Task { await watcher.unwatch(root: root) }
   }
 
   /// Looks whether the hot folders are there, one look at a time; a server that does not answer holds up only this.
@@ -69,7 +70,7 @@ extension Engine {
   private func bringBack(_ index: Int) async {
     let hotFolder = configuration.hotFolders[index]
     // Nothing that an earlier watch tells may come after `back`.
-    await watcher.unwatch(root: index)
+    await departures.removeValue(forKey: index)?.value
     do {
       try configuration.lock(hotFolder)
       try presence.accept(.hotFolder(index))

@@ -83,6 +83,8 @@ public actor Engine {
   /// Where jobs of an earlier run staged: nothing of them is looked for, or put, anywhere else.
   var stagedOn: [JobID: MountIdentity] = [:]
   var isSeeking = false
+  /// Watches of hot folders that are away, being taken down.
+  var departures: [Int: Task<Void, Never>] = [:]
   /// Syncs of published files, one after another: they must not fill the disk's queue.
   var syncs: Task<Void, Never>?
   var unsynced = 0

@@ -102,6 +102,9 @@ extension Daemon {
     do {
       try waitUntil("a job that is offline") {
         seen = try jobs()
+        if let ended = seen.first(where: \.hasEnded) {
+          throw Failure("a job ended as \(ended.state)")
+        }
         return seen.contains { $0.over == "offline" }
       }
     } catch { throw Failure("\(error): \(seen.map(\.summary)); it said:\n\(errors)") }

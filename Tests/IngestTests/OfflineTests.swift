@@ -224,6 +224,7 @@ struct OfflineTests {
     story.tell(.watch(.directoryRemoved(root)))
     #expect(story.all.map { story.last($0) } == [.cancelled])
     #expect(story.reasons[story.all[0]]?.code == .sourceRemoved)
+    #expect(story.intake.offline[0] != nil)
     story.comeBack(with: ["t_v1.1.exr", "t_v1.2.exr"])
     story.wait(.seconds(2))
     #expect(story.jobs.map(\.state) == [.queued])
