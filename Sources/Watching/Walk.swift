@@ -183,6 +183,9 @@ extension Loop {
   }
 
   private func finish(_ walk: Walk) {
+    // What its end leads to is of its epoch too: who waits for the one waits for the other.
+    stepping = walk
+    defer { stepping = nil }
     walk.root.walkEnded(walk.epoch)
     // Whatever became of the directory itself: it may have been taken for the one that is still there.
     if case .check(let doubtful) = walk.reason {
