@@ -160,7 +160,8 @@ extension Intake {
   private mutating func ask(_ id: JobID, _ effects: inout [Effect]) {
     guard jobs[id]?.room.isAsked == false else { return }
     jobs[id]?.room.isAsked = true
-    effects.append(.measure(id, .room))
+    // Of one that has staged some, what is left counts.
+    effects.append(.measure(id, jobs[id]?.room.keepsStaging == true ? .exactly : .room))
   }
 
   /// Lets those of a line try whose turn has come.
@@ -189,7 +190,6 @@ extension Intake {
       {
         giveBack(id, &effects)
       }
-      if standsInTheWay(id, now) { break }
     }
   }
 

@@ -68,15 +68,15 @@ extension Promises {
   }
 
   @Test(
-    "a daemon that was killed on a full journal's disk starts in the room that it held there, and delivers",
-    needsMounts)
-  func startOnFullJournal() async throws {
+    "a daemon that was stopped or killed on a full journal's disk starts in the room that it held there, and delivers",
+    needsMounts, arguments: [false, true])
+  func startOnFullJournal(isKilled: Bool) async throws {
     try await inTemporaryFolder { folder in
       let tree = try HotFolderTree(in: folder, rules: rules())
       let volume = try SmallVolume.tmpfs(at: tree.state, "size=8m", in: folder)
       var daemon = try tree.start()
       try tree.passThrough(daemon, shot: "before")
-      daemon.kill()
+      if isKilled { daemon.kill() } else { try daemon.terminate() }
       try volume.fill("filler")
       try tree.drop("sh010")
       daemon = try tree.start()

@@ -22,12 +22,11 @@ private let rules = """
       to: '{volume}/{shot}/{shot}_{layer}.{frame:04d}.exr'
   """
 
-/// Disks of a hundred bytes, one for each first directory of a destination; a frame takes ten.
+/// Disks of a hundred bytes, one for each first directory of a destination; a frame takes ten, one that is linked none.
 private final class Disks: Sendable {
   struct Disk {
     var free = 100
     var isWritable = true
-    var frame = 10
   }
   private let disks = Mutex<[String: Disk]>([:])
   private let done = Mutex<[JobID: RoomAnswer.Done]>([:])
@@ -43,11 +42,16 @@ private final class Disks: Sendable {
     done.withLock { $0[id] = RoomAnswer.Done(bytes: 10 * frames, files: frames) }
   }
 
-  func measure(_ job: Job) -> RoomAnswer {
+  func measure(_ job: Job, _ measure: Measure) -> RoomAnswer {
     let name = job.plan.files[0].destination.components.first!.description
     let disk = self[name]
+    let isLinked = job.plan.files[0].destination.description.contains("_links")
+    let staged = done.withLock { $0[job.id]?.bytes } ?? 0
+    let whole = isLinked ? 0 : 10 * job.plan.files.count
     return RoomAnswer(
-      demand: Demand(bytes: disk.frame * job.plan.files.count, files: 0),
+      demand: measure == .room
+        ? nil : Demand(bytes: measure == .exactly ? whole - staged : whole, files: 0),
+      isExact: measure == .exactly,
       room: Room(
         volume: UInt64(name.utf8.reduce(0) { $0 * 31 + Int($1) }), bytes: disk.free,
         totalBytes: 100, isWritable: disk.isWritable),
@@ -61,7 +65,7 @@ private final class Disks: Sendable {
   private func story(_ limits: Intake.Limits = Intake.Limits(), holdingBack: Bool = true) -> Story {
     var story = Story(rules: rules, limits: limits)
     let disks = disks
-    story.measurement = { disks.measure($0) }
+    story.measurement = { disks.measure($0, $1) }
     if holdingBack { story.heldBack = [.stage] }
     return story
   }
@@ -138,8 +142,7 @@ private final class Disks: Sendable {
     disks["x"].free = 0
     _ = job("x/a_beauty", frames: 5, in: &story)
     for _ in 1...200 { story.wait(.seconds(2)) }
-    disks["x"].frame = 0
-    let links = job("x/b_beauty", frames: 5, in: &story)
+    let links = job("x/b_links", frames: 5, in: &story)
     #expect(story.last(links) == .done)
   }
 
@@ -159,6 +162,24 @@ private final class Disks: Sendable {
     story.wait(.seconds(2))
     #expect(story.intake.jobs[first]?.state == .staging)
     #expect(story.intake.jobs[second]?.over == .full)
+  }
+
+  @Test
+  func
+    `room that is back goes to who waited for it, not to who came later and waits for a thread`()
+  {
+    var limits = Intake.Limits()
+    limits.running = 1
+    var story = story(limits)
+    disks["x"].free = 10
+    let first = job("x/a_beauty", frames: 5, in: &story)
+    _ = job("y/b_beauty", frames: 5, in: &story)
+    let later = job("x/c_beauty", frames: 5, in: &story)
+    disks["x"].free = 50
+    story.wait(.seconds(2))
+    story.go(.stage)
+    #expect(story.intake.jobs[first]?.state == .staging)
+    #expect(story.intake.jobs[later]?.state == .queued)
   }
 
   @Test
@@ -218,6 +239,18 @@ private final class Disks: Sendable {
     #expect(story.intake.jobs[second]?.over == .full)
   }
 
+  @Test func `what waits with frames staged takes only what is left, and keeps them`() {
+    var story = story()
+    let first = job("x/a_beauty", frames: 5, in: &story)
+    let second = job("x/b_beauty", frames: 5, in: &story)
+    disks.write(3, of: first, to: "x")
+    story.tell(.stagingEnded(first, .destinationFull("the destination is full")))
+    disks["x"].free = 20
+    story.tell(.stagingEnded(second, .stopped))
+    #expect(story.intake.jobs[first]?.state == .staging)
+    #expect(story.gaveBack == [second])
+  }
+
   @Test func `of two that meet a full disk at once, one gives back and one keeps what it has`() {
     for order in [[0, 1], [1, 0]] {
       var story = story()
@@ -261,11 +294,13 @@ private final class Disks: Sendable {
     let waiting = job("x/a_beauty", frames: 5, in: &story)
     story.cancel(waiting)
     #expect(story.last(waiting) == .cancelled)
-    story.heldBack = [.measure]
+    story.heldBack = [.measure, .abort]
     let measured = job("y/b_beauty", frames: 5, in: &story)
     story.cancel(measured)
-    #expect(story.last(measured) == .cancelled)
     story.go(.measure)
+    #expect(story.intake.jobs[measured]?.state == .cancelling)
+    story.go(.abort)
+    #expect(story.last(measured) == .cancelled)
     story.wait(.seconds(10))
     #expect(story.jobs.isEmpty)
     #expect(story.intake.running.isEmpty)
@@ -329,5 +364,6 @@ private final class Disks: Sendable {
     story.heldBack.remove(.publish)
     while story.isPending(.publish) { story.go(.publish) }
     #expect(story.last(first) == .done)
+    #expect(story.reasons[first] == nil, "its row tells no reason any more")
   }
 }

@@ -65,7 +65,9 @@ struct Story {
   var changed = false
   private(set) var asked: [VersionQuestion] = []
   /// What a job takes of its destination and what that has; without it nobody knows, and it begins.
-  var measurement: @Sendable (Job) -> RoomAnswer = { _ in RoomAnswer(demand: nil, room: nil) }
+  var measurement: @Sendable (Job, Measure) -> RoomAnswer = { _, _ in
+    RoomAnswer(demand: nil, room: nil)
+  }
   /// How often jobs were measured, and which gave their room back.
   private(set) var measures: [JobID: Int] = [:]
   private(set) var gaveBack: [JobID] = []
@@ -237,10 +239,10 @@ struct Story {
     case .enqueue(let job):
       sizes[job.id] = job.plan.files.count
       tell(.enqueued(job.id))
-    case .measure(let id, _):
+    case .measure(let id, let measure):
       guard let job = intake.jobs[id] else { return }
       measures[id, default: 0] += 1
-      tell(.measured(id, measurement(job)))
+      tell(.measured(id, measurement(job, measure)))
     case .giveBack(let id):
       gaveBack.append(id)
       tell(.gaveBack(id))
