@@ -7,11 +7,10 @@ import Watching
 extension Engine {
   /// The job, bound to the directories that its roots have to be.
   func pinned(_ id: JobID) -> Job? {
-    guard var job = intake.jobs[id] else { return nil }
-    job.plan.sourceMount = presence.expected(.hotFolder(job.hotFolder))
-    job.plan.destinationMount =
-      stagedOn[id] ?? presence.expected(.destination(job.plan.destinationRoot))
-    return job
+    guard let job = intake.jobs[id] else { return nil }
+    return job.pinned(
+      source: presence.expected(.hotFolder(job.hotFolder)),
+      destination: stagedOn[id] ?? presence.expected(.destination(job.plan.destinationRoot)))
   }
 
   /// Why the hot folder or the destination of a job is not there; nil if both are.

@@ -199,7 +199,7 @@ extension Engine {
 }
 
 extension TransferError {
-  fileprivate var isFailedSync: Bool {
+  package var isFailedSync: Bool {
     switch self {
     case .io(let cause, _), .destinationFull(let cause):
       ["fsync", "fdatasync"].contains(cause.call)

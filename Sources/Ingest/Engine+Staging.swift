@@ -131,7 +131,7 @@ package enum Absence {
 }
 
 /// What a missing source means. Only where the hot folder is the mount it was, is absence a removal.
-private func meaning(of path: RelativePath, in root: Int, _ presence: Presence) -> Absence {
+package func meaning(of path: RelativePath, in root: Int, _ presence: Presence) -> Absence {
   do throws(SystemError) {
     let root = try presence.open(.hotFolder(root))
     return try root.holds(path.parent) ? .file : .directory

@@ -104,6 +104,14 @@ public struct Job: Sendable {
     self.reason = reason
   }
 
+  /// The same job, for nothing but these volumes.
+  package func pinned(source: MountIdentity?, destination: MountIdentity?) -> Job {
+    var job = self
+    job.plan.sourceMount = source
+    job.plan.destinationMount = destination
+    return job
+  }
+
   /// The names of its rules.
   public var rule: String { rules.map(\.name).joined(separator: ", ") }
 

@@ -8,8 +8,8 @@ import Synchronization
 /// A path alone says little: below a volume that was unmounted lies an empty directory under the same path. Absence
 /// counts only where the directory above it was itself seen in the same look, so looks at a hot folder go through
 /// `open`, and nothing is written at a destination that `expected` does not name.
-final class Presence: Sendable {
-  enum Place: Hashable, Sendable {
+package final class Presence: Sendable {
+  package enum Place: Hashable, Sendable {
     case hotFolder(Int)
     /// By its path.
     case destination(String)
@@ -37,21 +37,23 @@ final class Presence: Sendable {
   private let hotFolders: [HotFolder]
   private let grounds = Mutex<[Place: Ground]>([:])
 
-  init(hotFolders: [HotFolder]) { self.hotFolders = hotFolders }
+  package init(hotFolders: [HotFolder]) { self.hotFolders = hotFolders }
 
   /// From here on, what lies at the path counts.
-  func accept(_ place: Place) throws(SystemError) {
+  package func accept(_ place: Place) throws(SystemError) {
     let ground = try Ground(of: Descriptor.directory(at: path(of: place)))
     grounds.withLock { $0[place] = ground }
   }
 
   /// What the directory there has to be; nil before it was accepted.
-  func expected(_ place: Place) -> MountIdentity? { grounds.withLock { $0[place]?.identity } }
+  package func expected(_ place: Place) -> MountIdentity? {
+    grounds.withLock { $0[place]?.identity }
+  }
 
   /// Opens the directory if it is there.
   ///
   /// - Throws: ESTALE if nothing, or something else, lies at its path: never ENOENT, which would look like a removal.
-  func open(_ place: Place) throws(SystemError) -> Descriptor {
+  package func open(_ place: Place) throws(SystemError) -> Descriptor {
     switch look(at: place) {
     case .there(let directory): return directory
     case .failed(let error)
@@ -61,7 +63,7 @@ final class Presence: Sendable {
   }
 
   /// Why the directory is not there, in words that follow its path; nil if it is.
-  func absence(of place: Place) -> String? {
+  package func absence(of place: Place) -> String? {
     switch look(at: place) {
     case .there: nil
     case .failed(let error): "is not there: \(error.errno.message)"
@@ -71,12 +73,12 @@ final class Presence: Sendable {
   }
 
   /// The same as a sentence.
-  func sentence(of place: Place) -> String? {
+  package func sentence(of place: Place) -> String? {
     absence(of: place).map { "\(shown(Array(path(of: place).utf8))) \($0)" }
   }
 
   /// What is known from an earlier run to be there counts for this one too, whatever lay at the path when it began.
-  func accept(_ place: Place, ifIt identity: MountIdentity) {
+  package func accept(_ place: Place, ifIt identity: MountIdentity) {
     guard case .another = look(at: place) else { return }
     do throws(SystemError) {
       let ground = try Ground(of: Descriptor.directory(at: path(of: place)))

@@ -18,7 +18,7 @@ struct Habits {
     durability = random.once(in: 3) ? .safe : .fast
     rules = Self.ruleSet
     chunk = Int.random(in: 4...40, using: &random)
-    interference = [20, 80, 400].randomElement(using: &random)!
+    interference = [10, 40, 160].randomElement(using: &random)!
     errors = [0, 0, 60, 300].randomElement(using: &random)!
     kills = !random.once(in: 4)
     turns = Int.random(in: 45...150, using: &random)

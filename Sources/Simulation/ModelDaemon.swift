@@ -28,7 +28,12 @@ final class ModelDaemon {
   private let say: (@autoclosure () -> String) -> Void
   private let rescan: (Place) -> Void
   private let barrier: () -> Void
-  private let rootIdentity: () -> MountIdentity?
+  /// Begins to watch the hot folder, or ends it.
+  private let watch: (Bool) -> Void
+  private let presence: Presence
+  /// Where jobs of an earlier life staged.
+  private var stagedOn: [JobID: MountIdentity] = [:]
+  private var removalTries: [JobID: Int] = [:]
   var onCommit: (Job) -> Void = { _ in }
 
   private(set) var inbox: [Event] = []
@@ -55,7 +60,7 @@ final class ModelDaemon {
     journal: ModelJournal, limits: Intake.Limits, makeID: @escaping @Sendable (Date) -> JobID,
     now: @escaping () -> Moment, say: @escaping (@autoclosure () -> String) -> Void,
     rescan: @escaping (Place) -> Void, barrier: @escaping () -> Void,
-    rootIdentity: @escaping () -> MountIdentity?
+    watch: @escaping (Bool) -> Void
   ) {
     self.hotFolders = hotFolders
     self.journal = journal
@@ -63,7 +68,8 @@ final class ModelDaemon {
     self.say = say
     self.rescan = rescan
     self.barrier = barrier
-    self.rootIdentity = rootIdentity
+    self.watch = watch
+    presence = Presence(hotFolders: hotFolders)
     intake = Intake(
       hotFolders: hotFolders, rules: rules,
       settings: Intake.Settings(durability: durability, owner: "the one state"), limits: limits,
@@ -132,8 +138,33 @@ final class ModelDaemon {
     chains[id, default: []].append(Work(name: "\(name) \(id.suffix(4))", body: body))
   }
 
+  /// The job, bound to the directories that its roots have to be.
+  private func pinned(_ id: JobID) -> Job? {
+    guard let job = intake.jobs[id] else { return nil }
+    return job.pinned(
+      source: presence.expected(.hotFolder(job.hotFolder)),
+      destination: stagedOn[id] ?? presence.expected(.destination(job.plan.destinationRoot)))
+  }
+
+  private func absence(for job: Job) -> String? {
+    let destination = Presence.Place.destination(job.plan.destinationRoot)
+    if let earlier = stagedOn[job.id] {
+      presence.accept(destination, ifIt: earlier)
+      if presence.expected(destination) != earlier { return "it was staged on another volume" }
+    }
+    return presence.sentence(of: .hotFolder(job.hotFolder)) ?? presence.sentence(of: destination)
+  }
+
+  private func offline(_ error: TransferError, _ job: Job) -> String? {
+    if let why = absence(for: job) { return why }
+    switch error {
+    case .destinationMissing, .destinationReplaced, .sourceRoot: return "\(error)"
+    default: return nil
+    }
+  }
+
   private func withJob(_ id: JobID, _ name: String, _ body: @escaping (Job) async throws -> Void) {
-    guard let job = intake.jobs[id] else { return }
+    guard let job = pinned(id) else { return }
     chain(id, name) { try await body(job) }
   }
 
@@ -158,7 +189,7 @@ final class ModelDaemon {
     case .regainJournalRoom: post(.journalRoom(true))
     case .enqueue(let job): chain(job.id, "enqueue") { try self.enqueue(job) }
     case .stage(let id):
-      guard let job = intake.jobs[id] else { return }
+      guard let job = pinned(id) else { return }
       let flag = board.enter(job)
       chain(id, "stage") { try await self.stage(job, flag) }
     case .commit(let id, let recheck):
@@ -166,7 +197,7 @@ final class ModelDaemon {
     case .publish(let id): withJob(id, "publish") { try await self.publish($0) }
     case .finish(let id): withJob(id, "finish") { try await self.finish($0) }
     case .abort(let id, let reason, let commitUnderWay):
-      if let job = intake.jobs[id] { abort(job, reason, commitUnderWay) }
+      if let job = pinned(id) { abort(job, reason, commitUnderWay) }
     case .recheck(let id, let paths):
       withJob(id, "recheck") { job in
         guard let changed = try? self.changed(paths, job) else { return }
@@ -191,6 +222,9 @@ final class ModelDaemon {
     case .recordCancelled(let waiting, let reason):
       chain(waiting.id, "record the cancel of") { try self.record(waiting, reason) }
     case .rescan(let place): rescan(place)
+    case .leave: watch(false)
+    case .seek:
+      looks.append(Work(name: "look for the hot folder") { await self.seek() })
     }
   }
 
@@ -201,9 +235,9 @@ final class ModelDaemon {
     }) {
       let names = Dictionary(wanted.map { ($0.path.name!, $0) }, uniquingKeysWith: { $1 })
       let path = key.path(directory)
+      guard let root = try? presence.open(.hotFolder(key.directory.root)) else { continue }
       var found = Inspector.look(
-        at: names, in: path, root: hotFolders[key.directory.root].path,
-        known: journal.ingested(path))
+        at: names, in: path, root: root, known: journal.ingested(path))
       for stone in journal.tombstones where stone.directory == path {
         Fingerprint(stone.fingerprint).mark(&found.looks, as: stone.job)
       }
@@ -229,6 +263,9 @@ final class ModelDaemon {
 
   private func stage(_ job: Job, _ flag: StopFlag) async throws {
     guard try enterStaging(job) else { return }
+    if let why = absence(for: job) {
+      return post(.stagingEnded(job.id, .offline(why)))
+    }
     do throws(TransferError) {
       if let message = try await unwelcome(job, flag) {
         return post(.stagingEnded(job.id, .conflict(message)))
@@ -317,6 +354,7 @@ final class ModelDaemon {
 
   private func stagingEnd(_ error: TransferError, _ job: Job) -> StagingEnd {
     if error.isExhaustion { return .exhausted("\(error)") }
+    if error != .cancelled, let why = offline(error, job) { return .offline(why) }
     switch error {
     case .cancelled: return .stopped
     case .sourceChanged(let index), .unsafeSource(let index, _), .sourceNotAFile(let index, _):
@@ -325,7 +363,7 @@ final class ModelDaemon {
       // A question, not an answer: first everything that was told before.
       barrier()
       let path = job.plan.files[index].source
-      switch absence(of: path, in: job.plan.sourceRoot, was: rootIdentity()) {
+      switch meaning(of: path, in: job.hotFolder, presence) {
       case .file: return .sourceMissing(path, directoryGone: false)
       case .directory: return .sourceMissing(path, directoryGone: true)
       case .unknown(let why): return .offline(why)
@@ -337,7 +375,7 @@ final class ModelDaemon {
       .foreignStaging, .stagingLost, .cannot, .readbackDiffers:
       return .failed("destination", "\(error)")
     case .sourceRoot: return .offline("\(error)")
-    case .io: return .failed(.io, "\(error)")
+    case .io, .unreadable: return .failed(.io, "\(error)")
     }
   }
 
@@ -346,7 +384,7 @@ final class ModelDaemon {
   private func commit(_ job: Job, _ recheck: Set<RelativePath>) async throws {
     onCommit(job)
     do throws(SystemError) {
-      let root = try Descriptor.directory(at: hotFolders[job.hotFolder].path)
+      let root = try presence.open(.hotFolder(job.hotFolder))
       if let place = try Inspector.sentinel(over: job, root) {
         return post(.commitRefused(job.id, .sentinel(place)))
       }
@@ -359,6 +397,7 @@ final class ModelDaemon {
     do throws(TransferError) {
       try await transfer.confirm(job.plan, receipts[job.id] ?? [])
     } catch {
+      if let why = offline(error, job) { return post(.commitRefused(job.id, .offline(why))) }
       if error.isExhaustion { return post(.commitRefused(job.id, .exhausted("\(error)"))) }
       return post(.commitRefused(job.id, .destination("\(error)")))
     }
@@ -371,7 +410,7 @@ final class ModelDaemon {
   {
     try Inspector.changed(
       job.plan.files.filter { paths.contains($0.source) },
-      Descriptor.directory(at: hotFolders[job.hotFolder].path))
+      presence.open(.hotFolder(job.hotFolder)))
   }
 
   private func publish(_ job: Job) async throws {
@@ -386,8 +425,9 @@ final class ModelDaemon {
     do throws(TransferError) {
       outcome = try await transfer.publish(job.plan, all)
     } catch {
+      if error.isFailedSync { try journal.markFailedSync(job.id) }
       if case .destinationFull = error { return pause(job, .full("\(error)")) }
-      return pause(job, .transient("\(error)"))
+      return pause(job, offline(error, job).map { .offline($0) } ?? .transient("\(error)"))
     }
     switch outcome {
     case .published(let skipped):
@@ -409,9 +449,11 @@ final class ModelDaemon {
   private func finish(_ job: Job) async throws {
     let all = receipts[job.id] ?? []
     var left = Set(job.plan.files.map(\.source))
-    if job.plan.isMove {
-      var kept: [(Int, String)] = []
-      if let removals = try? await transfer.removeSources(job.plan, all) {
+    let hasFailed = journal.hasFailedSync(job.id)
+    if job.plan.isMove, !hasFailed {
+      switch await removals(of: job, all) {
+      case .success(let removals):
+        var kept: [(Int, String)] = []
         for removal in removals {
           switch removal.result {
           case .kept(let why):
@@ -420,30 +462,47 @@ final class ModelDaemon {
           case .removed, .alreadyGone: left.remove(job.plan.files[removal.index].source)
           }
         }
+        try journal.markFrames(kept, of: job.id)
+      case .failure(let later): return pause(job, later.why)
       }
-      try journal.markFrames(kept, of: job.id)
     }
     do throws(TransferError) {
-      if case .kept(let paths) = try await transfer.discard(job.plan, replacedBy: all) {
+      let replaced = hasFailed ? [] : all
+      if case .kept(let paths) = try await transfer.discard(job.plan, replacedBy: replaced) {
         say("    staging keeps \(paths)")
         reported.insert(job.id)
       }
     } catch {
-      say("    staging cannot be removed: \(error)")
-      reported.insert(job.id)
+      if let why = offline(error, job) { return pause(job, .offline(why)) }
+      return pause(job, .transient("staging cannot be removed: \(error)"))
     }
     _ = try journal.transition(job.id, from: [.committing], to: .done)
-    if all.allSatisfy(\.durable) {
+    if hasFailed {
+      // Not called durable: a sync that failed is believed no second time.
+    } else if all.allSatisfy(\.durable) {
       try journal.setDurable(job.id)
     } else {
-      syncs.append(
-        Work(name: "sync \(job.id.suffix(4))") {
-          let durable = try? await self.transfer.sync(job.plan, all)
-          if durable?.count == all.count { try self.journal.setDurable(job.id) }
-        })
+      syncLater(job, all)
     }
     release(job.id)
     post(.finished(job.id, kept: left))
+  }
+
+  private struct Later: Error { let why: PublishFailure }
+
+  private func removals(of job: Job, _ all: [Receipt]) async -> Result<[Removal], Later> {
+    let removals: [Removal]
+    do throws(TransferError) {
+      removals = try await transfer.removeSources(job.plan, all)
+    } catch {
+      if let why = offline(error, job) { return .failure(Later(why: .offline(why))) }
+      return mayTryAgain(job) ? .failure(Later(why: .transient("\(error)"))) : .success([])
+    }
+    let failure = removals.lazy.compactMap { removal -> String? in
+      if case .kept(.failed(let why)) = removal.result { why } else { nil }
+    }.first
+    if let failure, mayTryAgain(job) { return .failure(Later(why: .transient(failure))) }
+    return .success(removals)
   }
 
   // MARK: Ending otherwise
@@ -506,9 +565,9 @@ final class ModelDaemon {
         uniqueKeysWithValues: files.map {
           ($0.name!, WantedLook(path: $0, checksWhole: false, knownWhole: nil))
         })
+      guard let root = try? presence.open(.hotFolder(waiting.hotFolder)) else { continue }
       let looks = Inspector.look(
-        at: names, in: directory, root: hotFolders[waiting.hotFolder].path,
-        known: journal.ingested(directory)
+        at: names, in: directory, root: root, known: journal.ingested(directory)
       ).looks
       stones.append(
         TombstoneRecord(
@@ -521,11 +580,17 @@ final class ModelDaemon {
   }
 
   private func setAside(_ job: Job, _ state: JobState, _ reason: Reason) async throws {
-    switch try? await transfer.discard(job.plan) {
-    case .removed, .nothing:
-      try journal.forgetReceipts(of: job.id)
-      receipts[job.id] = nil
-    case .kept, nil: reported.insert(job.id)
+    do {
+      switch try await transfer.discard(job.plan) {
+      case .removed, .nothing:
+        try journal.forgetReceipts(of: job.id)
+        receipts[job.id] = nil
+        stagedOn[job.id] = nil
+      case .kept: reported.insert(job.id)
+      }
+    } catch let error as TransferError {
+      say("    staging cannot be removed: \(error)")
+      return later.append((now().uptime + .seconds(5), .setAsideAgain(job.id)))
     }
     _ = try journal.transition(
       job.id, from: [.waiting, .queued, .staging, .staged, .held, .committing], to: state,
@@ -544,8 +609,8 @@ final class ModelDaemon {
   // MARK: Recovery
 
   func recover() async throws {
-    for hotFolder in hotFolders {
-      for back in try await transfer.putBack(hotFolder.path) { say("  put back: \(back)") }
+    for root in Set(hotFolders.flatMap(\.roots.values)).sorted() {
+      try presence.accept(.destination(root))
     }
     let boot = try currentBootID()
     try await afterPowerCut(boot)
@@ -557,13 +622,52 @@ final class ModelDaemon {
       if job.state == .held { withoutClaims.insert(job.id) }
       let earlier = row.receipts.values.sorted { $0.index < $1.index }
       receipts[job.id] = earlier
+      stagedOn[job.id] = earlier.first?.mount
       if job.state == .committing, earlier.contains(where: { $0.isDoubtful(under: boot) }) {
         unproven.insert(job.id)
       }
       say("  taken up again in state \(row.state): \(job.id.suffix(4))")
       events.append(.recovered(job))
     }
+    for row in journal.undurable where !journal.hasFailedSync(row.job.id) {
+      let all = row.receipts.values.sorted { $0.index < $1.index }
+      if !all.contains(where: { $0.isDoubtful(under: boot) }) { syncLater(row.job, all) }
+    }
     for event in events { apply(event) }
+    for (index, hotFolder) in hotFolders.enumerated() {
+      for back in try await transfer.putBack(hotFolder.path) { say("  put back: \(back)") }
+      try presence.accept(.hotFolder(index))
+    }
+    watch(true)
+  }
+
+  private func seek() async {
+    guard let why = presence.absence(of: .hotFolder(0)) else {
+      guard intake.offline[0] != nil else { return }
+      do {
+        try presence.accept(.hotFolder(0))
+        for back in try await transfer.putBack(hotFolders[0].path) { say("  put back: \(back)") }
+      } catch {
+        return post(.away(0, "\(error)"))
+      }
+      apply(.back(0))
+      watch(true)
+      return
+    }
+    if intake.offline[0] == nil { post(.away(0, why)) }
+  }
+
+  private func mayTryAgain(_ job: Job) -> Bool {
+    removalTries[job.id, default: 0] += 1
+    return removalTries[job.id]! <= 3
+  }
+
+  private func syncLater(_ job: Job, _ all: [Receipt]) {
+    syncs.append(
+      Work(name: "sync \(job.id.suffix(4))") {
+        let durable = try? await self.transfer.sync(job.plan, all)
+        if durable?.count == all.count { try self.journal.setDurable(job.id) }
+      })
   }
 
   private func afterPowerCut(_ boot: String) async throws {

@@ -33,6 +33,7 @@ final class ModelJournal {
   }
 
   private(set) var rows: [JobID: Row] = [:]
+  private var failedSyncs: Set<JobID> = []
   private var claims: [Claim: JobID] = [:]
   private var boot: (id: String, firstJob: Int)?
   private(set) var tombstones: [TombstoneRecord] = []
@@ -116,6 +117,12 @@ final class ModelJournal {
     try write("\(id.suffix(4)) is durable") { rows[id]?.isDurable = true }
   }
 
+  func markFailedSync(_ id: JobID) throws {
+    try write("a sync of \(id.suffix(4)) failed") { _ = failedSyncs.insert(id) }
+  }
+
+  func hasFailedSync(_ id: JobID) -> Bool { failedSyncs.contains(id) }
+
   func setOver(_ over: JobOverlay?, of id: JobID) throws {
     try write("\(id.suffix(4)) over") { rows[id]?.over = over }
   }
@@ -132,6 +139,10 @@ final class ModelJournal {
   }
 
   // MARK: Reading
+
+  var undurable: [Row] {
+    rows.values.filter { $0.state == .done && !$0.isDurable }.sorted { $0.number < $1.number }
+  }
 
   func ended(beforeBoot id: String) -> [Row] {
     if boot?.id == id { return [] }

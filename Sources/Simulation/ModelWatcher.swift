@@ -40,6 +40,15 @@ final class ModelWatcher {
     events = rescanned(Place(root: 0, path: .root), .overflow)
   }
 
+  /// Nothing is told any more of a volume that is gone, but that it is.
+  func unmounted() {
+    if isOn { events.append(.unmounted(Place(root: 0, path: .root))) }
+  }
+
+  func mountsChanged() {
+    if isOn { events.append(.mountsChanged) }
+  }
+
   /// - Parameter first: whether the listing overtakes the events that wait, as one that is made at once does.
   func rescan(_ place: Place, first: Bool) {
     guard isOn else { return }

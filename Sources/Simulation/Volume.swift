@@ -245,6 +245,16 @@ final class Volume {
     }
   }
 
+  /// Some of what was written becomes durable by itself.
+  func writeBack(_ random: inout some RandomNumberGenerator) {
+    let chosen = log.map { _ in Bool.random(using: &random) }
+    settleLog { _, index in chosen[index] }
+    for node in nodes.values.sorted(by: { $0.id < $1.id })
+    where node.kind == .file && Bool.random(using: &random) {
+      sync(node)
+    }
+  }
+
   /// What another program did just now is durable.
   func syncLast() { settleLog { _, index in index == log.count - 1 } }
 

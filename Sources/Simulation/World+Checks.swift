@@ -28,7 +28,7 @@ extension World {
     }
     for directory in base.nodes.values
     where directory !== base.root && !directory.entries.isEmpty
-      && directory.places.first?.name == "vault"
+      && ["vault", "volume"].contains(directory.places.first?.name)
     {
       broken("\(when): something was written below the vault's mount point")
     }

@@ -13,7 +13,8 @@ extension World {
       (2, removeFrame), (1, removeDirectory), (1, moveDirectory), (2, dropSentinel),
       (2, removeSentinel), (1, cancelByHand), (1, retryByHand), (1, putForeign),
       (1, disturbPublished),
-      (1, linkElsewhere), (0, toggleVault), (1, toggleSpace), (1, toggleReadOnly), (1, overflow),
+      (1, linkElsewhere), (1, toggleVault), (1, toggleHot), (1, toggleSpace), (1, toggleReadOnly),
+      (1, overflow),
     ]
     var number = Int.random(in: 0..<deeds.reduce(0) { $0 + $1.0 }, using: &random)
     for (weight, deed) in deeds {
@@ -30,6 +31,7 @@ extension World {
       volume.isReadOnly = false
       volume.reserved = 0
     }
+    if !kernel.isMounted(volume) { mountHot() }
     if !kernel.isMounted(vault) { kernel.mount(vault, at: "/vault") }
   }
 
@@ -148,6 +150,19 @@ extension World {
     }
   }
 
+  /// One of the frames, more often than not of a job under way.
+  private func frame() -> (parent: Node, name: FileName, node: Node)? {
+    let all = frames
+    let underWay = Set(
+      (daemon?.intake.jobs.values ?? [:].values).filter { $0.state != .held }
+        .flatMap { $0.plan.files.map(\.source) })
+    let busy = all.filter { frame in
+      guard let path = volume.path(of: frame.parent)?.relative(to: Self.hot) else { return false }
+      return underWay.contains(path.appending(frame.name))
+    }
+    return (busy.isEmpty || random.once(in: 4) ? all : busy).randomElement(using: &random)
+  }
+
   /// The files of the hot folder that are whole and not ours, each with its directory.
   private var frames: [(parent: Node, name: FileName, node: Node)] {
     var found: [(Node, FileName, Node)] = []
@@ -165,7 +180,7 @@ extension World {
   }
 
   private func rewriteFrame() {
-    guard let frame = frames.randomElement(using: &random) else { return }
+    guard let frame = frame() else { return }
     let content = content(for: frame.name)
     disown(frame.node)
     guard (try? volume.truncate(frame.node, to: 0, kernel.now)) != nil,
@@ -176,7 +191,7 @@ extension World {
   }
 
   private func saveByRename() {
-    guard let frame = frames.randomElement(using: &random),
+    guard let frame = frame(),
       let node = try? volume.make(.file, ".save.tmp", in: frame.parent, kernel.now)
     else { return }
     volume.syncLast()
@@ -193,7 +208,7 @@ extension World {
   }
 
   private func removeFrame() {
-    guard let frame = frames.randomElement(using: &random) else { return }
+    guard let frame = frame() else { return }
     disown(frame.node)
     discard(frame.name, in: frame.parent)
     say("somebody removes \(frame.name)")
@@ -266,7 +281,7 @@ extension World {
   // MARK: Cancels
 
   private func dropSentinel() {
-    let parent = random.once(in: 6) ? volume.node(at: Self.hot)! : directory()
+    let parent = random.once(in: 6) ? volume.node(at: Self.hot)! : frame()?.parent ?? directory()
     let stems = ["", "", "c_a", "m_a", "f_b", "r_a"]
     let name = FileName("\(stems.randomElement(using: &random)!).cancel")
     let kind: FileKind = [.file, .directory, .symlink].randomElement(using: &random)!
@@ -335,6 +350,12 @@ extension World {
 
   /// A place at a destination that some sequence goes to.
   private func destination() -> (Volume, RelativePath) {
+    let planned = (daemon?.intake.jobs.values ?? [:].values).flatMap { job in
+      job.plan.files.map { (job.plan.destinationRoot == "/vault", $0.destination) }
+    }.sorted { $0.1 < $1.1 }
+    if !random.once(in: 3), let (isFar, path) = planned.randomElement(using: &random) {
+      return isFar ? (vault, path) : (volume, Self.shows.appending(path))
+    }
     let head = "cmfrls".randomElement(using: &random)!
     let letter = "abc".randomElement(using: &random)!
     let directory = head == "r" ? "r" : "\(head)_\(letter)"
@@ -379,7 +400,7 @@ extension World {
   }
 
   private func linkElsewhere() {
-    guard let frame = frames.randomElement(using: &random) else { return }
+    guard let frame = frame() else { return }
     generation += 1
     let outside = volume.node(at: RelativePath("outside")!)!
     try? volume.link(frame.node, FileName("link\(generation)"), in: outside, kernel.now)
@@ -395,6 +416,23 @@ extension World {
       say("the vault is mounted again")
       kernel.mount(vault, at: "/vault")
     }
+  }
+
+  /// The hot folder's own file system, with the destination beside it.
+  private func toggleHot() {
+    if kernel.isMounted(volume) {
+      say("the hot folder's volume is unmounted")
+      kernel.unmount("/volume")
+      watcher.unmounted()
+    } else {
+      mountHot()
+    }
+  }
+
+  private func mountHot() {
+    say("the hot folder's volume is mounted again")
+    kernel.mount(volume, at: "/volume")
+    watcher.mountsChanged()
   }
 
   private func toggleSpace() {

@@ -146,21 +146,17 @@ final class World {
       say: { [unowned self] in say($0()) },
       rescan: { [unowned self] in watcher.rescan($0, first: random.once(in: 2)) },
       barrier: { [unowned self] in deliver(watcher.events.count) },
-      rootIdentity: { [unowned self] in rootIdentity })
+      watch: { [unowned self] in $0 ? watcher.start() : watcher.stop() })
     daemon.onCommit = { [unowned self] in sentinelsAtCommit = sentinels(over: $0) }
     self.daemon = daemon
     do {
-      rootIdentity = try MountIdentity(of: Descriptor.directory(at: "/volume/drop"))
       try await daemon.recover()
-      watcher.start()
     } catch {
       say("it cannot start: \(error)")
       stop()
     }
     if isDead { bury() }
   }
-
-  private var rootIdentity: MountIdentity?
 
   /// The process is gone; its descriptors are closed and nobody listens to events.
   func bury() {
@@ -236,7 +232,9 @@ final class World {
     if isDead { throw ModelJournal.Broken() }
     calls += 1
     if !isCalm, !isActing {
-      if random.once(in: 8) { deliver(Int.random(in: 1...3, using: &random)) }
+      if random.once(in: 4) { deliver(Int.random(in: 1...3, using: &random)) }
+      if random.once(in: 4) { daemon?.handleNext() }
+      if random.once(in: 4 * habits.interference) { act() }
       if random.once(in: 200) {
         say("    the journal's disk is full at: \(what())")
         throw ModelJournal.Broken()
@@ -332,7 +330,7 @@ final class World {
     }
     daemon.tick()
     // The kernel writes back what is old.
-    if random.once(in: 4) { for volume in [volume, vault] { volume.syncAll() } }
+    if random.once(in: 4) { (random.once(in: 2) ? volume : vault).writeBack(&random) }
   }
 
   /// All faults end, and everything comes to rest.
