@@ -39,6 +39,20 @@ extension Engine {
     }
   }
 
+  /// What lies at the path counts from here on, unless a volume was mounted there in an earlier run and none is now: at a
+  /// machine's start Hotplate may be quicker than its volumes.
+  func acceptIfMounted(_ place: Presence.Place, at path: String) async throws {
+    let key = "mounted at \(path)"
+    let wasMounted = try await journal.value(for: key) != nil
+    let isMounted = try presence.acceptIfMounted(
+      place, wasMounted: wasMounted && !configuration.acceptsUnmounted)
+    if let why = presence.sentence(of: place) {
+      log.warning("\(why)")
+    } else if wasMounted != isMounted {
+      try await journal.setValue(isMounted ? Data() : nil, for: key)
+    }
+  }
+
   /// Nothing of the hot folder is told any more until it is back.
   func leave(_ root: Int) {
     let watcher = watcher

@@ -22,6 +22,8 @@ public actor Engine {
     public var workers: Int?
     public var limits: Intake.Limits
     public var version: String
+    /// Whether what lies at a path counts although a volume was mounted there in an earlier run.
+    public var acceptsUnmounted = false
     /// Called before a hot folder that was away is watched again: keeps other daemons off it. What it throws keeps the
     /// folder away, and is shown.
     public var lock: @Sendable (HotFolder) throws -> Void = { _ in }
@@ -193,13 +195,20 @@ public actor Engine {
       apply(.journalRoom(false))
     }
     for root in Set(configuration.hotFolders.flatMap(\.roots.values)) {
-      try presence.accept(.destination(root))
+      try await acceptIfMounted(.destination(root), at: root)
     }
     for event in try await recover() { apply(event) }
     for (index, hotFolder) in configuration.hotFolders.enumerated() {
-      if hotFolder.marker != nil, let why = presence.absence(of: .hotFolder(index)) {
-        apply(.away(index, why))
-        continue
+      if hotFolder.marker == nil {
+        try await acceptIfMounted(.hotFolder(index), at: hotFolder.path)
+      }
+      if let why = presence.absence(of: .hotFolder(index)) {
+        // One that is gone, and by nothing known to be a volume, is a mistake of whoever starts.
+        let mayBeAway = hotFolder.marker != nil || presence.expected(.hotFolder(index)) == nil
+        if mayBeAway {
+          apply(.away(index, why))
+          continue
+        }
       }
       try await putBack(index)
       try presence.accept(.hotFolder(index))

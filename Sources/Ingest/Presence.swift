@@ -36,6 +36,8 @@ package final class Presence: Sendable {
 
   private let hotFolders: [HotFolder]
   private let grounds = Mutex<[Place: Ground]>([:])
+  /// Places where volumes were mounted in an earlier run, and nothing is in this one: what lies there bare is not they.
+  private let bare = Mutex<Set<Place>>([])
 
   package init(hotFolders: [HotFolder]) { self.hotFolders = hotFolders }
 
@@ -43,6 +45,33 @@ package final class Presence: Sendable {
   package func accept(_ place: Place) throws(SystemError) {
     let ground = try Ground(of: Descriptor.directory(at: path(of: place)))
     grounds.withLock { $0[place] = ground }
+  }
+
+  /// From here on, the place is not there until a volume is mounted at it, whichever that is.
+  package func expectMount(_ place: Place) {
+    bare.withLock { _ = $0.insert(place) }
+    grounds.withLock { $0[place] = nil }
+  }
+
+  /// From here on, what lies at the path counts, unless a volume `wasMounted` there in an earlier run and none is now.
+  ///
+  /// - Returns: whether one is mounted.
+  package func acceptIfMounted(_ place: Place, wasMounted: Bool) throws(SystemError) -> Bool {
+    // It may come or go between two looks: what counts is what was there before and after.
+    var isMounted = try isMountPoint(place)
+    try accept(place)
+    if isMounted { isMounted = try isMountPoint(place) }
+    if wasMounted, !isMounted { expectMount(place) }
+    return isMounted
+  }
+
+  /// Whether the directory is the root of a mount.
+  package func isMountPoint(_ place: Place) throws(SystemError) -> Bool {
+    let path = path(of: place)
+    guard let slash = path.lastIndex(of: "/"), path != "/" else { return true }
+    let above = slash == path.startIndex ? "/" : String(path[..<slash])
+    return try Descriptor.directory(at: path).status().mountID
+      != Descriptor.directory(at: above).status().mountID
   }
 
   /// What the directory there has to be; nil before it was accepted.
@@ -69,6 +98,8 @@ package final class Presence: Sendable {
     case .failed(let error): "is not there: \(error.errno.message)"
     case .unmarked(let marker): "is not there: its volume's marker \(marker) is missing"
     case .another: "is not there: another volume, or none, is mounted than before"
+    case .bare:
+      "is not there: a volume was mounted at it before, and none is; mount it, or start once with --accept-unmounted"
     }
   }
 
@@ -93,6 +124,7 @@ package final class Presence: Sendable {
     case failed(SystemError)
     case unmarked(String)
     case another
+    case bare
   }
 
   private func look(at place: Place) -> Look {
@@ -103,6 +135,11 @@ package final class Presence: Sendable {
         var status = stat()
         return lstat(marker, &status) == 0
           ? .there(directory) : .unmarked(shown(Array(marker.utf8)))
+      }
+      if bare.withLock({ $0.contains(place) }) {
+        guard try isMountPoint(place) else { return .bare }
+        try accept(place)
+        bare.withLock { _ = $0.remove(place) }
       }
       let now = try Ground(of: directory)
       return grounds.withLock { grounds in

@@ -610,7 +610,7 @@ final class ModelDaemon {
 
   func recover() async throws {
     for root in Set(hotFolders.flatMap(\.roots.values)).sorted() {
-      try presence.accept(.destination(root))
+      try acceptIfMounted(.destination(root), at: root)
     }
     let boot = try currentBootID()
     try await afterPowerCut(boot)
@@ -634,11 +634,19 @@ final class ModelDaemon {
       if !all.contains(where: { $0.isDoubtful(under: boot) }) { syncLater(row.job, all) }
     }
     for event in events { apply(event) }
-    for (index, hotFolder) in hotFolders.enumerated() {
-      for back in try await transfer.putBack(hotFolder.path) { say("  put back: \(back)") }
-      try presence.accept(.hotFolder(index))
-    }
+    try acceptIfMounted(.hotFolder(0), at: hotFolders[0].path)
+    if let why = presence.absence(of: .hotFolder(0)) { return apply(.away(0, why)) }
+    for back in try await transfer.putBack(hotFolders[0].path) { say("  put back: \(back)") }
+    try presence.accept(.hotFolder(0))
     watch(true)
+  }
+
+  private func acceptIfMounted(_ place: Presence.Place, at path: String) throws {
+    let wasMounted = journal.mounted.contains(path)
+    let isMounted = try presence.acceptIfMounted(place, wasMounted: wasMounted)
+    if presence.absence(of: place) == nil, wasMounted != isMounted {
+      try journal.setMounted(path, isMounted)
+    }
   }
 
   private func seek() async {

@@ -33,6 +33,8 @@ final class ModelJournal {
   }
 
   private(set) var rows: [JobID: Row] = [:]
+  /// Where volumes were mounted when the daemon began last.
+  private(set) var mounted: Set<String> = []
   private var failedSyncs: Set<JobID> = []
   private var claims: [Claim: JobID] = [:]
   private var boot: (id: String, firstJob: Int)?
@@ -115,6 +117,12 @@ final class ModelJournal {
 
   func setDurable(_ id: JobID) throws {
     try write("\(id.suffix(4)) is durable") { rows[id]?.isDurable = true }
+  }
+
+  func setMounted(_ path: String, _ isMounted: Bool) throws {
+    try write("\(path) is \(isMounted ? "" : "not ")mounted") {
+      if isMounted { mounted.insert(path) } else { mounted.remove(path) }
+    }
   }
 
   func markFailedSync(_ id: JobID) throws {

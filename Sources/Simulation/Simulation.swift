@@ -37,6 +37,7 @@ public enum Simulation {
   public static func run(seed: UInt64, tells: Bool = false) async -> Outcome {
     let world = World(seed: seed, isTelling: tells)
     await Kernels.$current.withValue(world.kernel) {
+      await world.begin()
       for _ in 0..<world.habits.turns where world.violations.isEmpty { await world.turn() }
       if world.violations.isEmpty { await world.comeToRest() }
     }
@@ -52,6 +53,13 @@ public enum Simulation {
 }
 
 extension World {
+  /// The first start of all, on the day that the machine was set up: nothing disturbs it.
+  func begin() async {
+    isCalm = true
+    await start()
+    isCalm = false
+  }
+
   func comeToRest() async {
     guard await rest() else { return broken("it does not come to rest") }
     checkAtRest()

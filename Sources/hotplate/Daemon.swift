@@ -41,6 +41,7 @@ struct Daemon {
       hotFolders: folders.hotFolders, rules: rules, durability: folders.durability,
       workers: folders.workers,
       version: Hotplate.configuration.version)
+    configuration.acceptsUnmounted = options.acceptUnmounted
     configuration.lock = { try locks.take($0) }
     let engine = try Engine(configuration, journal: journal, log: log)
     let keeper = try RuleKeeper(book, reading, engine: engine, journal: journal, log: log)

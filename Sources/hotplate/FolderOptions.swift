@@ -37,6 +37,12 @@ struct FolderOptions: ParsableArguments {
   @Flag(help: "Serve the unix socket only.")
   var noListen = false
 
+  @Flag(
+    help:
+      "Take directories as they are, also where a volume was mounted in an earlier run and none is now."
+  )
+  var acceptUnmounted = false
+
   func validate() throws {
     if config != nil, hotFolder != nil || destination != nil {
       throw ValidationError("give --config, or --in and --to, not both")

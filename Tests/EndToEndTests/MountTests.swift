@@ -289,6 +289,47 @@ struct MountTests {
   }
 
   @Test(
+    "a daemon that starts before its volumes are mounted waits for them, and writes nothing in their places",
+    arguments: VolumeKind.there)
+  func startedTooEarly(kind: VolumeKind) async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      let destination = try Volume(kind, at: tree.destination, in: folder)
+      let source = try Volume(kind, at: tree.drop, in: folder)
+      try tree.start().terminate()
+      try destination.leave(.umount)
+      try source.leave(.umount)
+
+      let daemon = try tree.start()
+      try daemon.waitUntilAway()
+      #expect(try source.comeBack() == [])
+      let made = try tree.make(shot, frames: frames, bytes: bytes)
+      try tree.shell("cp", "-r", "--", made, "\(tree.drop)/\(shot)")
+      try daemon.waitUntilOffline()
+      try tree.expectDone(daemon, underneath: try destination.comeBack())
+    }
+  }
+
+  @Test("with --accept-unmounted, a directory counts where a volume was mounted before")
+  func acceptedUnmounted() async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      let destination = try Volume(.tmpfs, at: tree.destination, in: folder)
+      try tree.start().terminate()
+      try destination.leave(.umount)
+      let made = try tree.make(shot, frames: frames, bytes: bytes)
+      try tree.shell("cp", "-r", "--", made, "\(tree.drop)/\(shot)")
+
+      var daemon = try tree.launch(under: [], ["--accept-unmounted"])
+      try daemon.waitForJob(in: "done")
+      try daemon.terminate()
+      // From here on it is what it is.
+      daemon = try tree.start()
+      try tree.expectDone(daemon, underneath: [])
+    }
+  }
+
+  @Test(
     "an idle daemon keeps nobody from unmounting, and a second daemon off the folder all the same",
     arguments: VolumeKind.there)
   func idle(kind: VolumeKind) async throws {
