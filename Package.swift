@@ -101,7 +101,10 @@ let package = Package(
       ["Files", "Ingest", "Journal", "Paths", "ReadModel", "Rules", "Transfer", "Watching"]),
     program(
       "hotplate-bench",
-      ["Files", "Paths", "Rules", "Sequences", "Simulation", "Transfer", argumentParser]),
+      [
+        "CLinux", "Files", "Paths", "Rules", "Sequences", "Simulation", "TestSupport",
+        "Transfer", argumentParser,
+      ]),
     module("TestSupport", ["CXXHash", "Files", "Paths"]),
     // Fails, holds and kills at a system call of the real program, for the end-to-end tests.
     .executableTarget(name: "callgate", path: "Tests/callgate"),

@@ -13,14 +13,19 @@ public final class Daemon: Sendable {
 
   /// - Parameters:
   ///   - wrapper: a program with its arguments that runs the daemon, as `strace … --` does.
+  ///   - program: the `hotplate` to run; without it the one beside the tests.
   ///   - state: the state directory that `arguments` name.
-  public init(under wrapper: [String] = [], arguments: [String], state: String) throws {
+  public init(
+    under wrapper: [String] = [], program: String? = nil, arguments: [String], state: String
+  ) throws {
     self.state = state
     var ends: [Int32] = [0, 0]
     guard pipe(&ends) == 0 else { throw Failure("pipe: \(String(cString: strerror(errno)))") }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     // A test process that crashes takes its daemons with it.
-    let words = ["setpriv", "--pdeathsig", "KILL", "--"] + wrapper + [try Self.program] + arguments
+    let words =
+      ["setpriv", "--pdeathsig", "KILL", "--"] + wrapper
+      + [try program ?? Self.program] + arguments
     child = try Command.spawn(words, out: ends[1], err: ends[1])
     close(ends[1])
     errorText = ErrorText(reading: ends[0])

@@ -12,7 +12,7 @@ struct BenchCommand: AsyncParsableCommand {
       """,
     subcommands: [
       CopyCommand.self, NamesCommand.self, RulesCommand.self, CancelCommand.self,
-      SimulateCommand.self,
+      SimulateCommand.self, SoakCommand.self,
     ])
 }
 

@@ -28,4 +28,4 @@ import Testing
 }
 
 /// The built `hotplate-bench`, beside the `hotplate` that tests drive.
-private func benchmark() throws -> String { try Daemon.program + "-bench" }
+func benchmark() throws -> String { try Daemon.program + "-bench" }
