@@ -15,8 +15,6 @@ final class Soak {
   let lister: SoakLister
   let seed: UInt64
   var census = SoakCensus()
-  /// Cleared away to make room.
-  var cleared = 0
   private let most: Int
   private let tampering: Tampering?
   private let isInterrupted: @Sendable () -> Bool
@@ -119,26 +117,10 @@ final class Soak {
       }
       guard drop.kind.isNarrow ? ground.isNarrowCrowded : bytes > most else { continue }
       guard !owner.busy.contains(where: { $0.destination?.directory == place }) else { continue }
-      bytes -= clear(place)
+      bytes -= owner.clear(place)
       rmdir(place)
       if access(place, F_OK) != 0 { owner.drops.removeAll { $0 === drop } }
     }
-  }
-
-  /// Clears away what is known to be delivered to a directory.
-  ///
-  /// - Returns: bytes.
-  @discardableResult
-  func clear(_ directory: String) -> Int {
-    var bytes = 0
-    for path in ledger.visible.keys where path.hasPrefix(directory + "/") {
-      var status = stat()
-      if stat(path, &status) == 0 { bytes += Int(status.st_size) }
-      ledger.clear(path)
-      unlink(path)
-      cleared += 1
-    }
-    return bytes
   }
 
   private func progress(since began: ContinuousClock.Instant) -> String {

@@ -91,7 +91,7 @@ extension Soak {
           guard let place = ground.destination(drop.kind, drop.shot), !busy.contains(place) else {
             continue
           }
-          clear(place)
+          owner.clear(place)
         }
       }
     }
@@ -163,6 +163,9 @@ extension Soak {
     let full = deeds.removeValue(forKey: "full disk") ?? 0
     let ended = jobs.filter { $0.state != "done" }
       .map { "\($0.state) (\($0.reason?.code ?? "no reason"))" }
+    // Whoever comes in the morning has to do something about these.
+    let waiting = jobs.filter { ["held", "failed"].contains($0.state) }
+      .map { "  \($0.summary)\n" }.joined()
     return """
       minutes        \(String(format: "%.1f", length / .seconds(60))), seed \(seed)
       drops          \(owner.dropCount), \(tally.frames) frames, \(megabytes(tally.bytes))
@@ -170,13 +173,14 @@ extension Soak {
       daemon         \(life.starts) starts, \(life.kills) kills, \(life.terminations) terminations
       full disks     \(full)\(ground.narrow == nil ? " (left out: needs root)" : "")
       jobs           \(list(counts(jobs.map(\.state)))); \(list(counts(ended)))
-      delivered      \(tally.delivered) frames, \(cleared) of them cleared away since
+      delivered      \(tally.delivered) frames, \(owner.cleared) of them cleared away since
       at the source  \(list(account.answered)); moved out by their owners: \(account.outside)
       taken back     \(tally.removed) frames by their owners before they were delivered
       lost           \(tally.lost)
       damaged        \(tally.damaged)
       slowest cancel \(milliseconds(times.slowest)) (\(times.slowestKind)), of \(times.count) with frames in staging
       slowest start  \(milliseconds(life.slowest))
+      still held     \(waiting.isEmpty ? "none" : "\n\(waiting)")
       """
   }
 }

@@ -18,6 +18,8 @@ final class SoakOwner {
   /// What was done, by name.
   var deeds: [String: Int] = [:]
   var dropCount = 0
+  /// Files taken away from the destinations, to make room or way.
+  var cleared = 0
   /// What has not ended, as last heard.
   var busy: [JobView] = []
   let stopwatch: SoakStopwatch
@@ -345,7 +347,31 @@ final class SoakOwner {
       ["held", "failed", "cancelled"].contains($0.state)
     }
     guard let job = ended?.randomElement(using: &numbers) else { return }
+    // Where another one has the name, somebody may say that it is to go.
+    if job.reason?.code == "conflict", Bool.random(using: &numbers),
+      let place = job.destination?.directory,
+      !busy.contains(where: { $0.destination?.directory == place })
+    {
+      clear(place)
+      count("conflict cleared")
+    }
     if try ground.hotplate(["retry", job.id]).status == 0 { count("hotplate retry") }
+  }
+
+  /// Clears away what is known to be delivered to a directory.
+  ///
+  /// - Returns: bytes.
+  @discardableResult
+  func clear(_ directory: String) -> Int {
+    var bytes = 0
+    for path in ledger.visible.keys where path.hasPrefix(directory + "/") {
+      var status = stat()
+      if stat(path, &status) == 0 { bytes += Int(status.st_size) }
+      ledger.clear(path)
+      unlink(path)
+      cleared += 1
+    }
+    return bytes
   }
 
   private func fillDisk() throws {
