@@ -19,7 +19,7 @@ extension Engine {
     }
     do {
       try await transfer.confirm(job.plan, receipts[job.id] ?? [])
-    } catch let error as TransferError where error.isExhaustion {
+    } catch  where error.isExhaustion {
       return inbox.post(.commitRefused(job.id, .exhausted("\(error)")))
     } catch {
       if let why = await offline(error, job) {
