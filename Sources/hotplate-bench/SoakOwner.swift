@@ -346,7 +346,8 @@ final class SoakOwner {
     let ended = try ground.jobs(newest: 80)?.filter {
       ["held", "failed", "cancelled"].contains($0.state)
     }
-    guard let job = ended?.randomElement(using: &numbers) else { return }
+    let held = ended?.filter { $0.state == "held" }.randomElement(using: &numbers)
+    guard let job = held ?? ended?.randomElement(using: &numbers) else { return }
     // Where another one has the name, somebody may say that it is to go.
     if job.reason?.code == "conflict", Bool.random(using: &numbers),
       let place = job.destination?.directory,
