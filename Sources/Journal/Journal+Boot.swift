@@ -8,9 +8,7 @@ extension Journal {
   /// - Returns: oldest first; empty if this journal was last opened under the same boot.
   public func ended(beforeBoot boot: String) async throws(JournalError) -> [JobRecord] {
     try await read { database in
-      let known = try Row.fetchOne(
-        database, sql: "SELECT value FROM setting WHERE key = ?", arguments: [bootKey])
-      let mark = try known.map { try BootMark(text: String(decoding: $0.bytes(0), as: UTF8.self)) }
+      let mark = try database.bootMark()
       guard mark?.boot != boot else { return [] }
       return try Row.fetchAll(
         database,
@@ -20,9 +18,11 @@ extension Journal {
     }
   }
 
-  /// Nothing of an earlier boot is in doubt any more: from here on, what ends, ends under this one.
+  /// Nothing of an earlier boot is in doubt any more: from here on, what ends, ends under this one. Said again under the
+  /// same boot it changes nothing: what has ended since it began stays in doubt for the next one.
   public func setBoot(_ boot: String) async throws(JournalError) {
     try await write { database in
+      if try database.bootMark()?.boot == boot { return }
       // A job that is unfinished now will end under this boot.
       let first = try Int64.fetchOne(
         database,
@@ -39,6 +39,14 @@ extension Journal {
 }
 
 private let bootKey = "boot"
+
+extension Database {
+  fileprivate func bootMark() throws -> BootMark? {
+    let row = try Row.fetchOne(
+      self, sql: "SELECT value FROM setting WHERE key = ?", arguments: [bootKey])
+    return try row.map { try BootMark(text: String(decoding: $0.bytes(0), as: UTF8.self)) }
+  }
+}
 
 /// A boot, and the first job that may have ended under it.
 private struct BootMark {

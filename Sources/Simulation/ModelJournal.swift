@@ -141,6 +141,7 @@ final class ModelJournal {
 
   func setBoot(_ id: String) throws {
     try write("the boot is \(id)") {
+      if boot?.id == id { return }
       let unfinished = unfinished.map(\.number).min()
       boot = (id, unfinished ?? rows.count)
     }

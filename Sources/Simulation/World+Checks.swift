@@ -98,7 +98,8 @@ extension World {
   func check(row id: JobID, _ old: JobState?, _ new: JobState) {
     guard let row = journal.rows[id] else { return }
     let isReopened = old == .done && new == .committing && !row.isDurable && isPowerCut
-    if let old, old.isFinal, !isReopened { broken("\(id) went from \(old) to \(new)") }
+    let isRetried = old == .failed && new == .queued
+    if let old, old.isFinal, !isReopened, !isRetried { broken("\(id) went from \(old) to \(new)") }
     // Held after its commit nothing of it is visible, and it may be cancelled like any other.
     if let commit = row.states.lastIndex(of: .committing), row.states.last == .cancelled,
       !row.states[commit...].contains(.held)
