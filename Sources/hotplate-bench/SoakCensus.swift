@@ -31,10 +31,10 @@ func forEachFile(
   }
   for (name, kind) in entries {
     let text = String(decoding: name.bytes, as: UTF8.self)
+    // Our own names are no frames: staging, and the file that a start tries a destination with.
+    if !includingOurs, isStaging(name) { continue }
     if kind == .directory {
-      if includingOurs || !isStaging(name) {
-        forEachFile(below: "\(root)/\(text)", includingOurs: includingOurs, body)
-      }
+      forEachFile(below: "\(root)/\(text)", includingOurs: includingOurs, body)
     } else if let path = RelativePath(text), kind == .file {
       body(open, path, "\(root)/\(text)")
     }
