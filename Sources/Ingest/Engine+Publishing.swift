@@ -36,14 +36,10 @@ extension Engine {
 
   func publish(_ job: Job) async throws {
     let outcome: PublishOutcome
+    var lost: String?
     do {
-      if unproven.contains(job.id) { try await prove(job) }
+      if unproven.contains(job.id) { lost = try await prove(job) }
     } catch let error as TransferError {
-      if error.isOfTheSource {
-        let message =
-          "frames did not survive the machine's stop and cannot be staged again: \(error)"
-        return inbox.post(.publishingFailed(job.id, .held(message)))
-      }
       let why = await offline(error, job)
       return pause(job, why.map { .offline($0) } ?? .transient("\(error)"))
     }
@@ -67,9 +63,10 @@ extension Engine {
       try await journal.markFrames(skipped.map { ($0, "skipped") }, of: job.id, progress: done)
       inbox.post(.published(job.id))
     case .held(let conflicts):
-      inbox.post(.publishingFailed(job.id, .held("\(TransferError.conflict(conflicts))")))
+      let why = lost ?? "\(TransferError.conflict(conflicts))"
+      inbox.post(.publishingFailed(job.id, .held(why)))
     case .blocked(let conflicts):
-      pause(job, .transient("\(TransferError.conflict(conflicts))"))
+      pause(job, .transient(lost ?? "\(TransferError.conflict(conflicts))"))
     }
   }
 

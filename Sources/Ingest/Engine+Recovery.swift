@@ -94,7 +94,9 @@ extension Engine {
   }
 
   /// Proves by their digests what a power cut made doubtful, and stages again what it took.
-  func prove(_ job: Job) async throws {
+  ///
+  /// - Returns: why what it took cannot be staged again, because the source is not what it was; nil if nothing is missing.
+  func prove(_ job: Job) async throws -> String? {
     let earlier = receipts[job.id] ?? []
     var proven = try await transfer.recheck(job.plan, earlier)
     let lost = earlier.count - proven.count
@@ -102,11 +104,20 @@ extension Engine {
       let note = "\(lost) frames did not survive the machine's stop; they are staged again"
       log.warning("\(note)", metadata: metadata(job))
       try await journal.note(note, on: job.id, at: Date())
-      proven = try await transfer.stage(job.plan, keeping: proven)
+      do throws(TransferError) {
+        proven = try await transfer.stage(job.plan, keeping: proven)
+      } catch {
+        guard error.isOfTheSource else { throw error }
+        // Asked again when publishing is tried again: the source may come back.
+        receipts[job.id] = proven
+        return
+          "\(lost) frames did not survive the machine's stop and cannot be staged again: \(error)"
+      }
     }
     try await journal.record(receipts: try proven.map { try $0.record }, of: job.id)
     receipts[job.id] = proven
     unproven.remove(job.id)
+    return nil
   }
 
   /// Published, and cut off before its background sync had passed.

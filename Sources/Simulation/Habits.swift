@@ -21,7 +21,7 @@ struct Habits {
     interference = [10, 40, 160].randomElement(using: &random)!
     errors = [0, 0, 60, 300].randomElement(using: &random)!
     kills = !random.once(in: 4)
-    turns = Int.random(in: 45...150, using: &random)
+    turns = Int.random(in: 40...110, using: &random)
   }
 
   func traits(_ random: inout Numbers) -> Volume.Traits {

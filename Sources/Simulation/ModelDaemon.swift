@@ -34,7 +34,8 @@ final class ModelDaemon {
   /// Where jobs of an earlier life staged.
   private var stagedOn: [JobID: MountIdentity] = [:]
   private var removalTries: [JobID: Int] = [:]
-  var onCommit: (Job) -> Void = { _ in }
+  /// A job comes to its commit, or to what follows it.
+  var onStep: (_ job: Job, _ isCommit: Bool) -> Void = { _, _ in }
 
   private(set) var inbox: [Event] = []
   private(set) var chains: [JobID: [Work]] = [:]
@@ -382,7 +383,7 @@ final class ModelDaemon {
   // MARK: Commit and publication
 
   private func commit(_ job: Job, _ recheck: Set<RelativePath>) async throws {
-    onCommit(job)
+    onStep(job, true)
     do throws(SystemError) {
       let root = try presence.open(.hotFolder(job.hotFolder))
       if let place = try Inspector.sentinel(over: job, root) {
@@ -414,11 +415,11 @@ final class ModelDaemon {
   }
 
   private func publish(_ job: Job) async throws {
+    onStep(job, false)
     do {
       if unproven.contains(job.id) { try await prove(job) }
     } catch let error as TransferError {
-      guard error.isOfTheSource else { return pause(job, .transient("\(error)")) }
-      return post(.publishingFailed(job.id, .held("\(error)")))
+      return pause(job, offline(error, job).map { .offline($0) } ?? .transient("\(error)"))
     }
     let all = receipts[job.id] ?? []
     let outcome: PublishOutcome
@@ -447,6 +448,7 @@ final class ModelDaemon {
   }
 
   private func finish(_ job: Job) async throws {
+    onStep(job, false)
     let all = receipts[job.id] ?? []
     var left = Set(job.plan.files.map(\.source))
     let hasFailed = journal.hasFailedSync(job.id)
@@ -705,7 +707,14 @@ final class ModelDaemon {
     let earlier = receipts[job.id] ?? []
     var proven = try await transfer.recheck(job.plan, earlier)
     if proven.count < earlier.count {
-      proven = try await transfer.stage(job.plan, keeping: proven)
+      do throws(TransferError) {
+        proven = try await transfer.stage(job.plan, keeping: proven)
+      } catch {
+        guard error.isOfTheSource else { throw error }
+        say("    what did not survive cannot be staged again: \(error)")
+        receipts[job.id] = proven
+        return
+      }
     }
     try journal.record(proven, of: job.id)
     receipts[job.id] = proven

@@ -8,6 +8,16 @@ import Watching
 /// What people and programs do beside the daemon. What they make is durable, and their own to remove.
 extension World {
   func act() {
+    // What stops everything is soon over.
+    if random.once(in: 3) {
+      if !kernel.isMounted(volume) { return mountHot() }
+      if !kernel.isMounted(vault) { return toggleVault() }
+      if vault.isReadOnly { return toggleReadOnly() }
+      for volume in [volume, vault] where volume.reserved > 0 {
+        volume.reserved = 0
+        return say("\(volume.name) has \(volume.free) bytes left")
+      }
+    }
     let deeds: [(Int, () -> Void)] = [
       (5, bringFrames), (2, beginWriting), (3, goOnWriting), (2, rewriteFrame), (2, saveByRename),
       (2, removeFrame), (1, removeDirectory), (1, moveDirectory), (2, dropSentinel),
@@ -21,6 +31,16 @@ extension World {
       number -= weight
       if number < 0 { return deed() }
     }
+  }
+
+  /// The same between two calls of the daemon: what would meet a job where it hurts comes more often.
+  func interfere() {
+    let deeds: [() -> Void] = [
+      rewriteFrame, rewriteFrame, saveByRename, saveByRename, removeFrame, dropSentinel,
+      dropSentinel, putForeign, putForeign, linkElsewhere, moveDirectory, cancelByHand,
+      disturbPublished, act,
+    ]
+    deeds.randomElement(using: &random)!()
   }
 
   /// Ends what would keep anything from coming to rest.
@@ -397,6 +417,27 @@ extension World {
       volume.syncLast()
     }
     say("somebody removes \(path) from the destination")
+  }
+
+  /// All that lies under the final names of deliveries that cannot end.
+  func clearTheWay() {
+    for job in daemon?.intake.jobs.values ?? [:].values where job.state == .committing {
+      let isFar = job.plan.destinationRoot == "/vault"
+      for file in job.plan.files {
+        let path = isFar ? file.destination : Self.shows.appending(file.destination)
+        let volume = isFar ? vault : volume
+        guard let node = volume.node(at: path), let parent = node.places.first?.parent else {
+          continue
+        }
+        disown(node)
+        foreign[ObjectIdentifier(node)] = nil
+        for place in node.places where place.parent === parent {
+          try? volume.unlink(place.name, in: parent, directory: false, kernel.now)
+          volume.syncLast()
+        }
+        say("somebody clears \(path) away")
+      }
+    }
   }
 
   private func linkElsewhere() {

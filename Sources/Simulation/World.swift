@@ -147,7 +147,11 @@ final class World {
       rescan: { [unowned self] in watcher.rescan($0, first: random.once(in: 2)) },
       barrier: { [unowned self] in deliver(watcher.events.count) },
       watch: { [unowned self] in $0 ? watcher.start() : watcher.stop() })
-    daemon.onCommit = { [unowned self] in sentinelsAtCommit = sentinels(over: $0) }
+    daemon.onStep = { [unowned self] job, isCommit in
+      // The moments at which a look has just been taken, or is about to be, for the last time.
+      if !isCalm, random.once(in: 5) { interfere() }
+      if isCommit { sentinelsAtCommit = sentinels(over: job) }
+    }
     self.daemon = daemon
     do {
       try await daemon.recover()
@@ -201,7 +205,7 @@ final class World {
     if !isCalm, !isActing {
       if random.once(in: habits.interference) {
         say("    meanwhile, before \(call.name) \(call.text()):")
-        act()
+        interfere()
       }
       if random.once(in: 6) { deliver(Int.random(in: 1...3, using: &random)) }
       if random.once(in: 6) { daemon?.handleNext() }
@@ -234,7 +238,7 @@ final class World {
     if !isCalm, !isActing {
       if random.once(in: 4) { deliver(Int.random(in: 1...3, using: &random)) }
       if random.once(in: 4) { daemon?.handleNext() }
-      if random.once(in: 4 * habits.interference) { act() }
+      if random.once(in: habits.interference) { interfere() }
       if random.once(in: 200) {
         say("    the journal's disk is full at: \(what())")
         throw ModelJournal.Broken()
@@ -276,22 +280,38 @@ final class World {
       return
     }
     switch Int.random(in: 0..<40, using: &random) {
-    case 0...3: act()
-    case 4...11: deliver(Int.random(in: 1...6, using: &random))
-    case 12...19: for _ in 0..<Int.random(in: 1...6, using: &random) { daemon.handleNext() }
-    case 20...30: await work(daemon)
-    case 31...37: pass()
+    case 0...7: act()
+    case 8...11: deliver(Int.random(in: 1...6, using: &random))
+    case 12...15: for _ in 0..<Int.random(in: 1...6, using: &random) { daemon.handleNext() }
+    case 16...20: await work(daemon)
+    case 21...35: await advance(daemon, steps: Int.random(in: 1...30, using: &random))
+    case 36...37: pass()
     case 38: if habits.kills { killIn = Int.random(in: 0...80, using: &random) }
     default:
       switch Int.random(in: 0..<6, using: &random) {
-      case 0: cutPower()
-      case 1:
+      case 0, 1: cutPower()
+      case 2:
         say("the daemon is stopped")
         stop()
       default: break
       }
     }
     await settleDeath()
+  }
+
+  /// The daemon goes on for a while, and only what comes between its calls disturbs it.
+  private func advance(_ daemon: ModelDaemon, steps: Int) async {
+    for _ in 0..<steps where !isDead && !daemon.isBroken {
+      if !daemon.inbox.isEmpty {
+        daemon.handleNext()
+      } else if !watcher.events.isEmpty, !random.once(in: 4) {
+        deliver(Int.random(in: 1...8, using: &random))
+      } else if !daemon.chains.isEmpty || !daemon.looks.isEmpty {
+        await work(daemon)
+      } else {
+        pass()
+      }
+    }
   }
 
   private func settleDeath() async {
@@ -339,7 +359,9 @@ final class World {
   func rest() async -> Bool {
     isCalm = true
     calmDown()
-    for _ in 0..<4_000 {
+    for round in 0..<4_000 {
+      // Whose own files keep a half-published delivery waiting clears them away, or brings the source back.
+      if round == 1_500 { clearTheWay() }
       guard let daemon else {
         await start()
         continue
