@@ -16,6 +16,9 @@ public struct MountIdentity: Codable, Hashable, Sendable {
     self.birth = birth
   }
 
+  /// No mount has it.
+  public static let none = MountIdentity(filesystem: -1, inode: 0, birth: 0)
+
   /// The identity of the mount below `directory`, as seen from that directory.
   public init(of directory: Descriptor) throws(SystemError) {
     let status = try directory.status()

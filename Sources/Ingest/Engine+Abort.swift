@@ -15,7 +15,10 @@ extension Engine {
     let hasRow = inserted.contains(id)
     let clock = board.clock
     clock.mark(.seen, of: id)
+    let retry = retryRows[id]
     let row = Task { () -> Bool in
+      // One that was held or failed a moment ago says so in its row until then.
+      await retry?.value
       if !hasRow { await previous?.value }
       do {
         let isFirst = try await journal.transition(
@@ -50,6 +53,8 @@ extension Engine {
     } catch {
       // Not cancelled while a trace is left: tried again here, and at the next start.
       log.error("staging could not be removed: \(error)", metadata: metadata(job))
+      // A volume that was waited for may be there by now.
+      _ = await absence(for: job)
       guard await row.value else { return inbox.post(.tooLate(job.id)) }
       let inbox = inbox
       Task {

@@ -119,6 +119,7 @@ extension Engine {
       // No job ends with staging left: tried again here, and at the next start, which takes the job up where it was.
       let message = "staging could not be removed: \(error)"
       log.error("\(message)", metadata: metadata(job))
+      _ = await absence(for: job)
       try await journal.amend(reason: reason.data, note: message, of: job.id, at: Date())
       let inbox = inbox
       Task {

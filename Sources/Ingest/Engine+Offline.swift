@@ -7,10 +7,13 @@ import Watching
 extension Engine {
   /// The job, bound to the directories that its roots have to be.
   func pinned(_ id: JobID) -> Job? {
-    guard let job = intake.jobs[id] else { return nil }
-    return job.pinned(
+    intake.jobs[id].map(pinned)
+  }
+
+  func pinned(_ job: Job) -> Job {
+    job.pinned(
       source: presence.expected(.hotFolder(job.hotFolder)),
-      destination: stagedOn[id] ?? presence.expected(.destination(job.plan.destinationRoot)))
+      destination: stagedOn[job.id] ?? presence.expected(.destination(job.plan.destinationRoot)))
   }
 
   /// Why the hot folder or the destination of a job is not there; nil if both are.

@@ -50,6 +50,7 @@ extension Engine {
   /// What an earlier boot ended, in case it ended with a power cut: frames that were published and not durable are proven
   /// again, staging whose removal was not durable is removed again.
   private func afterPowerCut(_ boot: String) async throws {
+    var isComplete = true
     for record in try await journal.ended(beforeBoot: boot) {
       let frames = try await journal.frames(of: record.id)
       guard let job = try Job(record, frames: frames, hotFolders: configuration.hotFolders) else {
@@ -62,15 +63,18 @@ extension Engine {
       if job.state == .done, !record.durable, try await reopen(job) { continue }
       do {
         let discarded = try await transfer.discard(
-          job.plan, evenOnlyCopies: job.state == .cancelled, replacedBy: try receipts(in: frames))
+          pinned(job).plan, evenOnlyCopies: job.state == .cancelled,
+          replacedBy: try receipts(in: frames), durably: true)
         if case .removed = discarded {
           log.notice("staging was back after a power cut, and removed", metadata: metadata(job))
         }
       } catch let error as TransferError {
+        // Looked for at the next start again.
+        isComplete = false
         log.error("staging could not be removed: \(error)", metadata: metadata(job))
       }
     }
-    try await journal.setBoot(boot)
+    if isComplete { try await journal.setBoot(boot) }
   }
 
   /// Takes a delivery back to its publication, where each frame is proven.
@@ -99,17 +103,20 @@ extension Engine {
   func prove(_ job: Job) async throws -> String? {
     let earlier = receipts[job.id] ?? []
     var proven = try await transfer.recheck(job.plan, earlier)
-    let lost = earlier.count - proven.count
+    let lost = max(earlier.count - proven.count, lostFrames[job.id] ?? 0)
     if lost > 0 {
-      let note = "\(lost) frames did not survive the machine's stop; they are staged again"
-      log.warning("\(note)", metadata: metadata(job))
-      try await journal.note(note, on: job.id, at: Date())
+      if lostFrames[job.id] == nil {
+        let note = "\(lost) frames did not survive the machine's stop; they are staged again"
+        log.warning("\(note)", metadata: metadata(job))
+        try await journal.note(note, on: job.id, at: Date())
+      }
       do throws(TransferError) {
         proven = try await transfer.stage(job.plan, keeping: proven)
       } catch {
         guard error.isOfTheSource else { throw error }
         // Asked again when publishing is tried again: the source may come back.
         receipts[job.id] = proven
+        lostFrames[job.id] = lost
         return
           "\(lost) frames did not survive the machine's stop and cannot be staged again: \(error)"
       }

@@ -74,6 +74,8 @@ public actor Engine {
   var receipts: [JobID: [Receipt]] = [:]
   /// Committed jobs of an earlier boot whose frames may not have survived its end.
   var unproven: Set<JobID> = []
+  /// How many of their frames did not survive and cannot be staged again.
+  var lostFrames: [JobID: Int] = [:]
   /// How often the sources of a move could not be removed.
   var removalTries: [JobID: Int] = [:]
   /// Places of the source directories of jobs under way: they tell where a directory went.
@@ -204,7 +206,7 @@ public actor Engine {
       }
       if let why = presence.absence(of: .hotFolder(index)) {
         // One that is gone, and by nothing known to be a volume, is a mistake of whoever starts.
-        let mayBeAway = hotFolder.marker != nil || presence.expected(.hotFolder(index)) == nil
+        let mayBeAway = hotFolder.marker != nil || presence.isAwaited(.hotFolder(index))
         if mayBeAway {
           apply(.away(index, why))
           continue

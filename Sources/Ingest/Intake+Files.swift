@@ -182,6 +182,9 @@ extension Intake {
     if change == .found {
       // After lost events a listing may be all that tells of a rewrite: the commit, or the end, looks again.
       jobs[id]?.touched.insert(place.path)
+    } else if job.isBeingSetAside {
+      // Not before its row says so: then it is looked at again.
+      jobs[id]?.touched.insert(place.path)
     } else if job.state == .held {
       let reason = Reason(
         .sourceChanged, "\(place.path) was written again; it is a new arrival",

@@ -76,8 +76,12 @@ package final class Presence: Sendable {
 
   /// What the directory there has to be; nil before it was accepted.
   package func expected(_ place: Place) -> MountIdentity? {
-    grounds.withLock { $0[place]?.identity }
+    if isAwaited(place) { return MountIdentity.none }
+    return grounds.withLock { $0[place]?.identity }
   }
+
+  /// Whether a volume has to be mounted there first.
+  package func isAwaited(_ place: Place) -> Bool { bare.withLock { $0.contains(place) } }
 
   /// Opens the directory if it is there.
   ///

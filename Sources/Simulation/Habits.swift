@@ -9,6 +9,8 @@ struct Habits {
   let chunk: Int
   /// Others act before one in so many calls.
   let interference: Int
+  /// Events come through before one in so many calls: a busy machine is long in telling.
+  let deafness: Int
   /// One in so many calls fails; 0 for none.
   let errors: Int
   let kills: Bool
@@ -19,9 +21,10 @@ struct Habits {
     rules = Self.ruleSet
     chunk = Int.random(in: 4...40, using: &random)
     interference = [10, 40, 160].randomElement(using: &random)!
+    deafness = [6, 60, 1_000_000].randomElement(using: &random)!
     errors = [0, 0, 60, 300].randomElement(using: &random)!
     kills = !random.once(in: 4)
-    turns = Int.random(in: 40...110, using: &random)
+    turns = Int.random(in: 25...75, using: &random)
   }
 
   func traits(_ random: inout Numbers) -> Volume.Traits {

@@ -44,6 +44,8 @@ final class ModelDaemon {
   private var receipts: [JobID: [Receipt]] = [:]
   private var inserted: Set<JobID> = []
   private var unproven: Set<JobID> = []
+  /// Tried again by a person, and the row does not say so yet.
+  private var retrying: Set<JobID> = []
   private var withoutClaims: Set<JobID> = []
   /// Of each cancel under way: whether its row was first. Nil before it is known.
   private var cancelRows: [JobID: Bool] = [:]
@@ -141,10 +143,13 @@ final class ModelDaemon {
 
   /// The job, bound to the directories that its roots have to be.
   private func pinned(_ id: JobID) -> Job? {
-    guard let job = intake.jobs[id] else { return nil }
-    return job.pinned(
+    intake.jobs[id].map(pinned)
+  }
+
+  private func pinned(_ job: Job) -> Job {
+    job.pinned(
       source: presence.expected(.hotFolder(job.hotFolder)),
-      destination: stagedOn[id] ?? presence.expected(.destination(job.plan.destinationRoot)))
+      destination: stagedOn[job.id] ?? presence.expected(.destination(job.plan.destinationRoot)))
   }
 
   private func absence(for job: Job) -> String? {
@@ -213,7 +218,9 @@ final class ModelDaemon {
         try self.journal.setOver(over, of: id)
       }
     case .retry(let id):
+      retrying.insert(id)
       chain(id, "retry") {
+        self.retrying.remove(id)
         _ = try self.journal.transition(id, from: [.held, .failed], to: .queued)
         self.withoutClaims.insert(id)
       }
@@ -520,7 +527,7 @@ final class ModelDaemon {
       return isFirst
     }
     cancelRows[id] = nil
-    if inserted.contains(id) {
+    if inserted.contains(id), !retrying.contains(id) {
       // Beside whatever the job is doing.
       do { _ = try row() } catch { isBroken = true }
     }
@@ -536,6 +543,7 @@ final class ModelDaemon {
       _ = try await transfer.discard(job.plan, evenOnlyCopies: true)
     } catch {
       say("    staging cannot be removed: \(error)")
+      _ = absence(for: job)
       guard isFirst else { return post(.tooLate(job.id)) }
       return later.append((now().uptime + .seconds(5), .abortAgain(job.id)))
     }
@@ -592,6 +600,7 @@ final class ModelDaemon {
       }
     } catch let error as TransferError {
       say("    staging cannot be removed: \(error)")
+      _ = absence(for: job)
       return later.append((now().uptime + .seconds(5), .setAsideAgain(job.id)))
     }
     _ = try journal.transition(
@@ -681,18 +690,21 @@ final class ModelDaemon {
   }
 
   private func afterPowerCut(_ boot: String) async throws {
+    var isComplete = true
     for row in journal.ended(beforeBoot: boot) {
       let all = row.receipts.values.sorted { $0.index < $1.index }
       if row.state == .done, !row.isDurable, try reopen(row.job) { continue }
       do throws(TransferError) {
         _ = try await transfer.discard(
-          row.job.plan, evenOnlyCopies: row.state == .cancelled, replacedBy: all)
+          pinned(row.job).plan, evenOnlyCopies: row.state == .cancelled, replacedBy: all,
+          durably: true)
       } catch {
         say("  staging cannot be removed: \(error)")
         reported.insert(row.job.id)
+        isComplete = false
       }
     }
-    try journal.setBoot(boot)
+    if isComplete { try journal.setBoot(boot) }
   }
 
   private func reopen(_ job: Job) throws -> Bool {

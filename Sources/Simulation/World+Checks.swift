@@ -107,6 +107,8 @@ extension World {
       broken("\(id) is committed and cancelled")
     }
     switch new {
+    case .committing where old == .cancelling:
+      broken("\(id) is committed after its cancel stood in the journal")
     case .committing:
       let standing = sentinels(over: row.job)
       if sentinelsAtCommit.contains(where: { node in standing.contains { $0 === node } }) {

@@ -410,6 +410,7 @@ extension World {
       let parent = node.places.first?.parent,
       !random.once(in: 3)
     else { return }
+    if volume.isReadOnly { return }
     disown(node)
     foreign[ObjectIdentifier(node)] = nil
     for place in node.places where place.parent === parent {

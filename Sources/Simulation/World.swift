@@ -183,7 +183,10 @@ final class World {
     say("the power is cut")
     stop()
     isPowerCut = true
-    for volume in [base, volume, vault] { volume.cutPower(&random) }
+    for volume in [base, volume, vault] {
+      if random.once(in: 2) { volume.writeBack(&random) }
+      volume.cutPower(&random)
+    }
     for writer in writers { giveUp(writer.node) }
     writers = []
     kernel.boot += 1
@@ -207,7 +210,7 @@ final class World {
         say("    meanwhile, before \(call.name) \(call.text()):")
         interfere()
       }
-      if random.once(in: 6) { deliver(Int.random(in: 1...3, using: &random)) }
+      if random.once(in: habits.deafness) { deliver(Int.random(in: 1...3, using: &random)) }
       if random.once(in: 6) { daemon?.handleNext() }
       if habits.errors > 0, random.once(in: habits.errors), let error = error(of: call) {
         say("    \(call.name) \(call.text()) fails: \(error.message)")
@@ -236,7 +239,7 @@ final class World {
     if isDead { throw ModelJournal.Broken() }
     calls += 1
     if !isCalm, !isActing {
-      if random.once(in: 4) { deliver(Int.random(in: 1...3, using: &random)) }
+      if random.once(in: habits.deafness) { deliver(Int.random(in: 1...3, using: &random)) }
       if random.once(in: 4) { daemon?.handleNext() }
       if random.once(in: habits.interference) { interfere() }
       if random.once(in: 200) {
@@ -361,7 +364,7 @@ final class World {
     calmDown()
     for round in 0..<4_000 {
       // Whose own files keep a half-published delivery waiting clears them away, or brings the source back.
-      if round == 1_500 { clearTheWay() }
+      if round >= 1_200, round.isMultiple(of: 300) { clearTheWay() }
       guard let daemon else {
         await start()
         continue

@@ -28,6 +28,7 @@ public enum Command {
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     posix_spawn_file_actions_adddup2(&actions, out, 1)
     posix_spawn_file_actions_adddup2(&actions, err, 2)
+    keepDescriptors()
 
     let words = arguments.map { strdup($0) } + [nil]
     defer { for word in words { free(word) } }
@@ -37,6 +38,14 @@ public enum Command {
       throw Failure("\(arguments[0]) did not start: \(String(cString: strerror(code)))")
     }
     return child
+  }
+
+  /// Whatever else this process has open is no business of its children, some of which may open few files only.
+  private static func keepDescriptors() {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+    for file in names.compactMap({ Int32($0) }) where file > 2 {
+      _ = fcntl(file, F_SETFD, FD_CLOEXEC)
+    }
   }
 
   /// Waits for a child of this process to end and takes its exit code.

@@ -22,22 +22,42 @@ extension Transfer {
   ///   - evenOnlyCopies: for a cancel before the commit, where only its owner can have removed a source.
   ///   - receipts: once a `conflict: replace` is published and over with; the files that it replaced go with the rest.
   ///     Without them, what has been taken from a final name is kept.
+  ///   - durably: whether no power cut can bring it back, not even what an earlier call removed. Nothing but the next start
+  ///     after one needs that.
   ///   - removing: called on the threads with the size in bytes of each staged file that is gone.
   /// - Throws: `.destinationMissing`, `.foreignStaging`, `.io`; call it again.
   public func discard(
     _ plan: TransferPlan, evenOnlyCopies: Bool = false, replacedBy receipts: [Receipt] = [],
-    removing: (@Sendable (_ bytes: Int) -> Void)? = nil
+    durably: Bool = false, removing: (@Sendable (_ bytes: Int) -> Void)? = nil
   ) async throws(TransferError) -> Discarded {
     let found = try await filing.perform { _ throws(TransferError) in
       try Discarding(plan, evenOnlyCopies, receipts)
     }
-    guard let found else { return .nothing }
+    guard let found else {
+      if durably { try await syncRemoval(plan) }
+      return .nothing
+    }
     if !found.kept.isEmpty { return .kept(found.kept) }
     _ = try await filing.map(found.contents.files.count) { (index, _) throws(TransferError) in
       try found.unlink(found.contents.files[index], removing)
     }
     try await filing.perform { _ throws(TransferError) in try found.close() }
+    if durably { try await syncRemoval(plan) }
     return .removed(files: found.contents.files.count + found.taken.count)
+  }
+}
+
+extension Transfer {
+  /// Every directory that may have held the plan's staging.
+  private func syncRemoval(_ plan: TransferPlan) async throws(TransferError) {
+    try await filing.perform { _ throws(TransferError) in
+      let root = try openDestination(plan)
+      try walk(plan.directory, from: root) { (path, _) throws(TransferError) in
+        try onDestination(nil) { () throws(SystemError) in
+          try (path.isRoot ? root : try root.openDirectory(path)).sync()
+        }
+      }
+    }
   }
 }
 

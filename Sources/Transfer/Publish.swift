@@ -102,7 +102,7 @@ struct Publication {
         continue
       }
       if try putBackForeign(receipt, final: final, staged: staged) { continue }
-      if let final, receipt.names(final) {
+      if let final, receipt.isWhatBecame(final) {
         places[index] = .published
         if receipt.method != .present { isVisible = true }
       } else if let staged, receipt.names(staged) {

@@ -78,6 +78,14 @@ extension Receipt {
       bootID: bootID, mount: mount, durable: durable, method: method, replaces: old)
   }
 
+  /// Whether `status` is what the staged file has become, whatever was done to it under its final name: through a hard
+  /// link, or by whoever owns the destination. Where inodes have no birth time, only what is unchanged can be told.
+  func isWhatBecame(_ status: Status) -> Bool {
+    names(status)
+      || birth != 0 && isOurKind(status.kind) && status.snapshot.inode == inode
+        && status.snapshot.birth == birth
+  }
+
   /// Whether `status` is the staged file itself.
   func names(_ status: Status) -> Bool {
     isOurKind(status.kind) && status.snapshot.inode == inode && status.snapshot.birth == birth

@@ -100,12 +100,15 @@ final class Claims: Sendable {
 }
 
 extension Descriptor {
-  /// A rename that never replaces, by link and unlink where the file system lacks the flag.
+  /// A rename that never replaces, by link and unlink where the file system lacks the flag. The second name is durable
+  /// before the first one goes: a power cut may keep an unlink and lose the link before it.
   func renameNoReplace(_ path: RelativePath, to newPath: RelativePath) throws(SystemError) {
     do throws(SystemError) {
       try rename(path, to: self, newPath, .noReplace)
     } catch  where error.isFlagRefused {
       try link(path, to: self, newPath)
+      let directory = newPath.parent
+      try (directory.isRoot ? self : openDirectory(directory)).sync()
       try unlink(path)
     }
   }
