@@ -65,6 +65,13 @@ extension Transfer {
         try root.renameNoReplace(claimed, to: source)
         results.append(PutBack(source: source, aside: nil))
       } catch  where error.errno == .exists {
+        // Two names of one file are what a power cut leaves of a link and an unlink.
+        let (there, here) = (try root.status(source), try root.status(claimed))
+        if there.device == here.device, there.snapshot.inode == here.snapshot.inode {
+          try root.unlink(claimed)
+          results.append(PutBack(source: source, aside: nil))
+          continue
+        }
         results.append(PutBack(source: source, aside: claimed))
       }
     }
