@@ -147,6 +147,9 @@ extension Engine {
     stagedOn[id] = nil
     sourcePlaces[id] = nil
     removalTries[id] = nil
+    unproven.remove(id)
+    lostFrames[id] = nil
+    retryRows[id] = nil
     cancelRows[id] = nil
   }
 

@@ -57,10 +57,10 @@ extension Engine {
         continue
       }
       // What a person has taken back, in whole or in part, is not published again.
-      if let code = job.reason?.code, [.undoing, .undone, .undoneInPart].contains(code) {
+      let isTakenBack = job.reason.map { [.undoing, .undone, .undoneInPart].contains($0.code) }
+      if job.state == .done, !record.durable, isTakenBack != true, try await reopen(job) {
         continue
       }
-      if job.state == .done, !record.durable, try await reopen(job) { continue }
       do {
         let discarded = try await transfer.discard(
           pinned(job).plan, evenOnlyCopies: job.state == .cancelled,

@@ -20,41 +20,41 @@ final class ModelDaemon {
   }
 
   private(set) var intake: Intake
-  private let transfer = Transfer(workers: .onCallersThread)
-  private let board = StopBoard()
+  let transfer = Transfer(workers: .onCallersThread)
+  let board = StopBoard()
   let journal: ModelJournal
-  private let hotFolders: [HotFolder]
-  private let now: () -> Moment
-  private let say: (@autoclosure () -> String) -> Void
-  private let rescan: (Place) -> Void
-  private let barrier: () -> Void
+  let hotFolders: [HotFolder]
+  let now: () -> Moment
+  let say: (@autoclosure () -> String) -> Void
+  let rescan: (Place) -> Void
+  let barrier: () -> Void
   /// Begins to watch the hot folder, or ends it.
-  private let watch: (Bool) -> Void
-  private let presence: Presence
+  let watch: (Bool) -> Void
+  let presence: Presence
   /// Where jobs of an earlier life staged.
-  private var stagedOn: [JobID: MountIdentity] = [:]
-  private var removalTries: [JobID: Int] = [:]
+  var stagedOn: [JobID: MountIdentity] = [:]
+  var removalTries: [JobID: Int] = [:]
   /// A job comes to its commit, or to what follows it.
   var onStep: (_ job: Job, _ isCommit: Bool) -> Void = { _, _ in }
 
-  private(set) var inbox: [Event] = []
-  private(set) var chains: [JobID: [Work]] = [:]
-  private(set) var looks: [Work] = []
-  private(set) var syncs: [Work] = []
-  private var receipts: [JobID: [Receipt]] = [:]
-  private var inserted: Set<JobID> = []
-  private var unproven: Set<JobID> = []
+  var inbox: [Event] = []
+  var chains: [JobID: [Work]] = [:]
+  var looks: [Work] = []
+  var syncs: [Work] = []
+  var receipts: [JobID: [Receipt]] = [:]
+  var inserted: Set<JobID> = []
+  var unproven: Set<JobID> = []
   /// Tried again by a person, and the row does not say so yet.
-  private var retrying: Set<JobID> = []
-  private var withoutClaims: Set<JobID> = []
+  var retrying: Set<JobID> = []
+  var withoutClaims: Set<JobID> = []
   /// Of each cancel under way: whether its row was first. Nil before it is known.
-  private var cancelRows: [JobID: Bool] = [:]
+  var cancelRows: [JobID: Bool] = [:]
   /// When paused work may be asked for again, uptime.
-  private(set) var later: [(at: Duration, event: Event)] = []
+  var later: [(at: Duration, event: Event)] = []
   /// Set once the journal failed: nothing more is done.
-  private(set) var isBroken = false
+  var isBroken = false
   /// Jobs whose staging may not stand any more.
-  private(set) var reported: Set<JobID> = []
+  var reported: Set<JobID> = []
   /// The job whose effect runs.
   private(set) var current: JobID?
 
@@ -128,7 +128,7 @@ final class ModelDaemon {
   func runLook(_ index: Int) async { await run(looks.remove(at: index)) }
   func runSync() async { await run(syncs.removeFirst()) }
 
-  private func run(_ work: Work) async {
+  func run(_ work: Work) async {
     if isBroken { return }
     say("  \(work.name)")
     do { try await work.body() } catch {
@@ -137,22 +137,22 @@ final class ModelDaemon {
     }
   }
 
-  private func chain(_ id: JobID, _ name: String, _ body: @escaping () async throws -> Void) {
+  func chain(_ id: JobID, _ name: String, _ body: @escaping () async throws -> Void) {
     chains[id, default: []].append(Work(name: "\(name) \(id.suffix(4))", body: body))
   }
 
   /// The job, bound to the directories that its roots have to be.
-  private func pinned(_ id: JobID) -> Job? {
+  func pinned(_ id: JobID) -> Job? {
     intake.jobs[id].map(pinned)
   }
 
-  private func pinned(_ job: Job) -> Job {
+  func pinned(_ job: Job) -> Job {
     job.pinned(
       source: presence.expected(.hotFolder(job.hotFolder)),
       destination: stagedOn[job.id] ?? presence.expected(.destination(job.plan.destinationRoot)))
   }
 
-  private func absence(for job: Job) -> String? {
+  func absence(for job: Job) -> String? {
     let destination = Presence.Place.destination(job.plan.destinationRoot)
     if let earlier = stagedOn[job.id] {
       presence.accept(destination, ifIt: earlier)
@@ -161,7 +161,7 @@ final class ModelDaemon {
     return presence.sentence(of: .hotFolder(job.hotFolder)) ?? presence.sentence(of: destination)
   }
 
-  private func offline(_ error: TransferError, _ job: Job) -> String? {
+  func offline(_ error: TransferError, _ job: Job) -> String? {
     if let why = absence(for: job) { return why }
     switch error {
     case .destinationMissing, .destinationReplaced, .sourceRoot: return "\(error)"
@@ -169,14 +169,14 @@ final class ModelDaemon {
     }
   }
 
-  private func withJob(_ id: JobID, _ name: String, _ body: @escaping (Job) async throws -> Void) {
+  func withJob(_ id: JobID, _ name: String, _ body: @escaping (Job) async throws -> Void) {
     guard let job = pinned(id) else { return }
     chain(id, name) { try await body(job) }
   }
 
   // MARK: Effects
 
-  private func carryOut(_ effect: Effect) {
+  func carryOut(_ effect: Effect) {
     switch effect {
     case .inspect(let key, let change, let wanted):
       looks.append(Work(name: "look at \(key.directory.path)") { self.look(key, change, wanted) })
@@ -236,7 +236,7 @@ final class ModelDaemon {
     }
   }
 
-  private func look(_ key: Arrival.Key, _ change: Int, _ wanted: [WantedLook]) {
+  func look(_ key: Arrival.Key, _ change: Int, _ wanted: [WantedLook]) {
     var inspection = Inspection()
     for (directory, wanted) in Dictionary(grouping: wanted, by: \.path.parent).sorted(by: {
       $0.key < $1.key
@@ -254,7 +254,7 @@ final class ModelDaemon {
     post(.inspected(key, asOf: change, inspection))
   }
 
-  private func enqueue(_ job: Job) throws {
+  func enqueue(_ job: Job) throws {
     do {
       try journal.insert(job, .queued, claiming: true)
       inserted.insert(job.id)
@@ -265,471 +265,5 @@ final class ModelDaemon {
       withoutClaims.insert(job.id)
       post(.claimed(job.id, by: claimed.other, path: claimed.path))
     }
-  }
-
-  // MARK: Staging
-
-  private func stage(_ job: Job, _ flag: StopFlag) async throws {
-    guard try enterStaging(job) else { return }
-    if let why = absence(for: job) {
-      return post(.stagingEnded(job.id, .offline(why)))
-    }
-    do throws(TransferError) {
-      if let message = try await unwelcome(job, flag) {
-        return post(.stagingEnded(job.id, .conflict(message)))
-      }
-    } catch {
-      return post(.stagingEnded(job.id, stagingEnd(error, job)))
-    }
-    let earlier = receipts[job.id] ?? []
-    let written = Written()
-    let done: [Receipt]
-    do throws(TransferError) {
-      done = try await transfer.stage(
-        job.plan, keeping: earlier, stop: flag, receipts: { written.receipts += $0 })
-    } catch {
-      try journal.record(written.receipts, of: job.id)
-      receipts[job.id] = earlier + written.receipts
-      say("    \(error)")
-      return post(.stagingEnded(job.id, stagingEnd(error, job)))
-    }
-    try journal.record(written.receipts, of: job.id)
-    receipts[job.id] = done
-    if try journal.transition(job.id, from: [.staging], to: .staged) { post(.staged(job.id)) }
-  }
-
-  // Sendable: called on the caller's thread only.
-  private final class Written: @unchecked Sendable { var receipts: [Receipt] = [] }
-
-  private func enterStaging(_ job: Job) throws -> Bool {
-    do {
-      let entered = try journal.transition(
-        job.id, from: [.waiting, .queued, .staging, .staged, .held], to: .staging,
-        claiming: withoutClaims.contains(job.id))
-      if entered {
-        withoutClaims.remove(job.id)
-        try journal.setOver(nil, of: job.id)
-      }
-      return entered
-    } catch let claimed as ModelJournal.Claimed {
-      post(.claimed(job.id, by: claimed.other, path: claimed.path))
-      return false
-    }
-  }
-
-  private func unwelcome(_ job: Job, _ stop: StopFlag) async throws(TransferError) -> String? {
-    guard job.plan.conflict == .hold else { return nil }
-    let occupant: String?
-    do throws(SystemError) { occupant = try Inspector.occupant(of: job) } catch {
-      throw .io(error, nil)
-    }
-    guard let occupant else { return nil }
-    let standing = try await transfer.survey(job.plan, stop: stop)
-    let isAllThere =
-      standing.count == job.plan.files.count
-      && standing.values.allSatisfy { if case .identical = $0 { true } else { false } }
-    return isAllThere ? nil : occupant
-  }
-
-  private func measure(_ job: Job, _ measure: Measure) async {
-    var demand: Demand?
-    var room: Room?
-    do throws(TransferError) {
-      switch measure {
-      case .room: room = try await transfer.room(for: job.plan)
-      case .roughly, .exactly:
-        (demand, room) = try await transfer.demand(
-          of: job.plan, having: receipts[job.id] ?? [], measure == .exactly ? .exactly : .roughly)
-      }
-    } catch {
-      say("    it cannot be measured: \(error)")
-    }
-    post(
-      .measured(
-        job.id, RoomAnswer(demand: demand, isExact: measure == .exactly, room: room, done: [:])))
-  }
-
-  private func giveBack(_ job: Job) async throws {
-    do {
-      if case .kept = try await transfer.discard(job.plan) { return post(.gaveBack(job.id)) }
-      try journal.forgetReceipts(of: job.id)
-      receipts[job.id] = nil
-    } catch let error as TransferError {
-      say("    staging cannot be removed: \(error)")
-    }
-    post(.gaveBack(job.id))
-  }
-
-  private func stagingEnd(_ error: TransferError, _ job: Job) -> StagingEnd {
-    if error.isExhaustion { return .exhausted("\(error)") }
-    if error != .cancelled, let why = offline(error, job) { return .offline(why) }
-    switch error {
-    case .cancelled: return .stopped
-    case .sourceChanged(let index), .unsafeSource(let index, _), .sourceNotAFile(let index, _):
-      return .sourceChanged(job.plan.files[index].source)
-    case .sourceMissing(let index):
-      // A question, not an answer: first everything that was told before.
-      barrier()
-      let path = job.plan.files[index].source
-      switch meaning(of: path, in: job.hotFolder, presence) {
-      case .file: return .sourceMissing(path, directoryGone: false)
-      case .directory: return .sourceMissing(path, directoryGone: true)
-      case .unknown(let why): return .offline(why)
-      }
-    case .conflict: return .conflict("\(error)")
-    case .destinationFull: return .destinationFull("\(error)")
-    case .destinationNotWritable: return .notWritable("\(error)")
-    case .destinationMissing, .destinationReplaced, .unsafeDestination, .crossesMounts,
-      .foreignStaging, .stagingLost, .cannot, .readbackDiffers:
-      return .failed("destination", "\(error)")
-    case .sourceRoot: return .offline("\(error)")
-    case .io, .unreadable: return .failed(.io, "\(error)")
-    }
-  }
-
-  // MARK: Commit and publication
-
-  private func commit(_ job: Job, _ recheck: Set<RelativePath>) async throws {
-    onStep(job, true)
-    do throws(SystemError) {
-      let root = try presence.open(.hotFolder(job.hotFolder))
-      if let place = try Inspector.sentinel(over: job, root) {
-        return post(.commitRefused(job.id, .sentinel(place)))
-      }
-      if !recheck.isEmpty, let changed = try changed(recheck, job) {
-        return post(.commitRefused(job.id, .sourceChanged(changed)))
-      }
-    } catch {
-      return post(.commitRefused(job.id, .offline("\(error)")))
-    }
-    do throws(TransferError) {
-      try await transfer.confirm(job.plan, receipts[job.id] ?? [])
-    } catch {
-      if let why = offline(error, job) { return post(.commitRefused(job.id, .offline(why))) }
-      if error.isExhaustion { return post(.commitRefused(job.id, .exhausted("\(error)"))) }
-      return post(.commitRefused(job.id, .destination("\(error)")))
-    }
-    if board.isRaised(job.id) { return post(.commitRefused(job.id, .cancelled)) }
-    let isFirst = try journal.transition(job.id, from: [.staged], to: .committing)
-    post(isFirst ? .committed(job.id) : .commitRefused(job.id, .cancelled))
-  }
-
-  private func changed(_ paths: Set<RelativePath>, _ job: Job) throws(SystemError) -> RelativePath?
-  {
-    try Inspector.changed(
-      job.plan.files.filter { paths.contains($0.source) },
-      presence.open(.hotFolder(job.hotFolder)))
-  }
-
-  private func publish(_ job: Job) async throws {
-    onStep(job, false)
-    do {
-      if unproven.contains(job.id) { try await prove(job) }
-    } catch let error as TransferError {
-      return pause(job, offline(error, job).map { .offline($0) } ?? .transient("\(error)"))
-    }
-    let all = receipts[job.id] ?? []
-    let outcome: PublishOutcome
-    do throws(TransferError) {
-      outcome = try await transfer.publish(job.plan, all)
-    } catch {
-      if error.isFailedSync { try journal.markFailedSync(job.id) }
-      if case .destinationFull = error { return pause(job, .full("\(error)")) }
-      return pause(job, offline(error, job).map { .offline($0) } ?? .transient("\(error)"))
-    }
-    switch outcome {
-    case .published(let skipped):
-      try journal.markFrames(
-        skipped.map { ($0, "skipped") }, of: job.id, published: all.count)
-      post(.published(job.id))
-    case .held(let conflicts):
-      post(.publishingFailed(job.id, .held("\(TransferError.conflict(conflicts))")))
-    case .blocked(let conflicts):
-      pause(job, .transient("\(TransferError.conflict(conflicts))"))
-    }
-  }
-
-  private func pause(_ job: Job, _ failure: PublishFailure) {
-    say("    publishing pauses: \(failure)")
-    later.append((now().uptime + .seconds(2), .publishingFailed(job.id, failure)))
-  }
-
-  private func finish(_ job: Job) async throws {
-    onStep(job, false)
-    let all = receipts[job.id] ?? []
-    var left = Set(job.plan.files.map(\.source))
-    let hasFailed = journal.hasFailedSync(job.id)
-    if job.plan.isMove, !hasFailed {
-      switch await removals(of: job, all) {
-      case .success(let removals):
-        var kept: [(Int, String)] = []
-        for removal in removals {
-          switch removal.result {
-          case .kept(let why):
-            say("    \(job.plan.files[removal.index].source) is kept: \(why)")
-            kept.append((removal.index, "kept"))
-          case .removed, .alreadyGone: left.remove(job.plan.files[removal.index].source)
-          }
-        }
-        try journal.markFrames(kept, of: job.id)
-      case .failure(let later): return pause(job, later.why)
-      }
-    }
-    do throws(TransferError) {
-      let replaced = hasFailed ? [] : all
-      if case .kept(let paths) = try await transfer.discard(job.plan, replacedBy: replaced) {
-        say("    staging keeps \(paths)")
-        reported.insert(job.id)
-      }
-    } catch {
-      if let why = offline(error, job) { return pause(job, .offline(why)) }
-      return pause(job, .transient("staging cannot be removed: \(error)"))
-    }
-    _ = try journal.transition(job.id, from: [.committing], to: .done)
-    if hasFailed {
-      // Not called durable: a sync that failed is believed no second time.
-    } else if all.allSatisfy(\.durable) {
-      try journal.setDurable(job.id)
-    } else {
-      syncLater(job, all)
-    }
-    release(job.id)
-    post(.finished(job.id, kept: left))
-  }
-
-  private struct Later: Error { let why: PublishFailure }
-
-  private func removals(of job: Job, _ all: [Receipt]) async -> Result<[Removal], Later> {
-    let removals: [Removal]
-    do throws(TransferError) {
-      removals = try await transfer.removeSources(job.plan, all)
-    } catch {
-      if let why = offline(error, job) { return .failure(Later(why: .offline(why))) }
-      return mayTryAgain(job) ? .failure(Later(why: .transient("\(error)"))) : .success([])
-    }
-    let failure = removals.lazy.compactMap { removal -> String? in
-      if case .kept(.failed(let why)) = removal.result { why } else { nil }
-    }.first
-    if let failure, mayTryAgain(job) { return .failure(Later(why: .transient(failure))) }
-    return .success(removals)
-  }
-
-  // MARK: Ending otherwise
-
-  private func abort(_ job: Job, _ reason: Reason, _ commitUnderWay: Bool) {
-    let id = job.id
-    let row = {
-      if let known = self.cancelRows[id] { return known }
-      let isFirst = try self.journal.transition(
-        id, from: [.waiting, .queued, .staging, .staged, .held, .cancelling], to: .cancelling,
-        reason: reason, tombstones: self.tombstones(job, reason))
-      self.cancelRows[id] = isFirst
-      return isFirst
-    }
-    cancelRows[id] = nil
-    if inserted.contains(id), !retrying.contains(id) {
-      // Beside whatever the job is doing.
-      do { _ = try row() } catch { isBroken = true }
-    }
-    chain(id, "abort") {
-      let isFirst = try row()
-      if commitUnderWay, !isFirst { return self.post(.tooLate(id)) }
-      try await self.end(job, isFirst)
-    }
-  }
-
-  private func end(_ job: Job, _ isFirst: Bool) async throws {
-    do throws(TransferError) {
-      _ = try await transfer.discard(job.plan, evenOnlyCopies: true)
-    } catch {
-      say("    staging cannot be removed: \(error)")
-      _ = absence(for: job)
-      guard isFirst else { return post(.tooLate(job.id)) }
-      return later.append((now().uptime + .seconds(5), .abortAgain(job.id)))
-    }
-    guard isFirst else { return post(.tooLate(job.id)) }
-    try journal.forgetReceipts(of: job.id)
-    _ = try journal.transition(job.id, from: [.cancelling], to: .cancelled)
-    release(job.id)
-    post(.aborted(job.id))
-  }
-
-  private func tombstones(_ job: Job, _ reason: Reason) -> [TombstoneRecord] {
-    guard reason.code == .user else { return [] }
-    return job.members.map { member in
-      let files = job.plan.files[member.files]
-      return TombstoneRecord(
-        hotFolder: hotFolders[job.hotFolder].name,
-        directory: files[member.files.lowerBound].source.parent, pattern: member.head,
-        fingerprint: Fingerprint(
-          files.map { (name: $0.source.name!, snapshot: $0.snapshot) }
-        ).data, job: job.id)
-    }
-  }
-
-  private func record(_ waiting: WaitingJob, _ reason: Reason) throws {
-    guard reason.code == .user else { return try journal.insertCancelled(waiting.id, []) }
-    var stones: [TombstoneRecord] = []
-    for (directory, files) in Dictionary(grouping: waiting.files, by: \.parent) {
-      let names = Dictionary(
-        uniqueKeysWithValues: files.map {
-          ($0.name!, WantedLook(path: $0, checksWhole: false, knownWhole: nil))
-        })
-      guard let root = try? presence.open(.hotFolder(waiting.hotFolder)) else { continue }
-      let looks = Inspector.look(
-        at: names, in: directory, root: root, known: journal.ingested(directory)
-      ).looks
-      stones.append(
-        TombstoneRecord(
-          hotFolder: hotFolders[waiting.hotFolder].name, directory: directory,
-          pattern: waiting.head,
-          fingerprint: Fingerprint(looks.map { (name: $0.key, snapshot: $0.value.snapshot) }).data,
-          job: waiting.id))
-    }
-    try journal.insertCancelled(waiting.id, stones)
-  }
-
-  private func setAside(_ job: Job, _ state: JobState, _ reason: Reason) async throws {
-    do {
-      switch try await transfer.discard(job.plan) {
-      case .removed, .nothing:
-        try journal.forgetReceipts(of: job.id)
-        receipts[job.id] = nil
-        stagedOn[job.id] = nil
-      case .kept: reported.insert(job.id)
-      }
-    } catch let error as TransferError {
-      say("    staging cannot be removed: \(error)")
-      _ = absence(for: job)
-      return later.append((now().uptime + .seconds(5), .setAsideAgain(job.id)))
-    }
-    _ = try journal.transition(
-      job.id, from: [.waiting, .queued, .staging, .staged, .held, .committing], to: state,
-      reason: reason)
-    say("    \(state): \(reason.message)")
-    board.leave(job.id)
-    post(.setAside(job.id))
-  }
-
-  private func release(_ id: JobID) {
-    board.leave(id)
-    receipts[id] = nil
-    cancelRows[id] = nil
-  }
-
-  // MARK: Recovery
-
-  func recover() async throws {
-    for root in Set(hotFolders.flatMap(\.roots.values)).sorted() {
-      try acceptIfMounted(.destination(root), at: root)
-    }
-    let boot = try currentBootID()
-    try await afterPowerCut(boot)
-    var events: [Event] = []
-    for row in journal.unfinished {
-      var job = row.job
-      job.restore(row.state, row.reason)
-      inserted.insert(job.id)
-      if job.state == .held { withoutClaims.insert(job.id) }
-      let earlier = row.receipts.values.sorted { $0.index < $1.index }
-      receipts[job.id] = earlier
-      stagedOn[job.id] = earlier.first?.mount
-      if job.state == .committing, earlier.contains(where: { $0.isDoubtful(under: boot) }) {
-        unproven.insert(job.id)
-      }
-      say("  taken up again in state \(row.state): \(job.id.suffix(4))")
-      events.append(.recovered(job))
-    }
-    for row in journal.undurable where !journal.hasFailedSync(row.job.id) {
-      let all = row.receipts.values.sorted { $0.index < $1.index }
-      if !all.contains(where: { $0.isDoubtful(under: boot) }) { syncLater(row.job, all) }
-    }
-    for event in events { apply(event) }
-    try acceptIfMounted(.hotFolder(0), at: hotFolders[0].path)
-    if let why = presence.absence(of: .hotFolder(0)) { return apply(.away(0, why)) }
-    for back in try await transfer.putBack(hotFolders[0].path) { say("  put back: \(back)") }
-    try presence.accept(.hotFolder(0))
-    watch(true)
-  }
-
-  private func acceptIfMounted(_ place: Presence.Place, at path: String) throws {
-    let wasMounted = journal.mounted.contains(path)
-    let isMounted = try presence.acceptIfMounted(place, wasMounted: wasMounted)
-    if presence.absence(of: place) == nil, wasMounted != isMounted {
-      try journal.setMounted(path, isMounted)
-    }
-  }
-
-  private func seek() async {
-    guard let why = presence.absence(of: .hotFolder(0)) else {
-      guard intake.offline[0] != nil else { return }
-      do {
-        try presence.accept(.hotFolder(0))
-        for back in try await transfer.putBack(hotFolders[0].path) { say("  put back: \(back)") }
-      } catch {
-        return post(.away(0, "\(error)"))
-      }
-      apply(.back(0))
-      watch(true)
-      return
-    }
-    if intake.offline[0] == nil { post(.away(0, why)) }
-  }
-
-  private func mayTryAgain(_ job: Job) -> Bool {
-    removalTries[job.id, default: 0] += 1
-    return removalTries[job.id]! <= 3
-  }
-
-  private func syncLater(_ job: Job, _ all: [Receipt]) {
-    syncs.append(
-      Work(name: "sync \(job.id.suffix(4))") {
-        let durable = try? await self.transfer.sync(job.plan, all)
-        if durable?.count == all.count { try self.journal.setDurable(job.id) }
-      })
-  }
-
-  private func afterPowerCut(_ boot: String) async throws {
-    var isComplete = true
-    for row in journal.ended(beforeBoot: boot) {
-      let all = row.receipts.values.sorted { $0.index < $1.index }
-      if row.state == .done, !row.isDurable, try reopen(row.job) { continue }
-      do throws(TransferError) {
-        _ = try await transfer.discard(
-          pinned(row.job).plan, evenOnlyCopies: row.state == .cancelled, replacedBy: all,
-          durably: true)
-      } catch {
-        say("  staging cannot be removed: \(error)")
-        reported.insert(row.job.id)
-        isComplete = false
-      }
-    }
-    if isComplete { try journal.setBoot(boot) }
-  }
-
-  private func reopen(_ job: Job) throws -> Bool {
-    do {
-      return try journal.transition(job.id, from: [.done], to: .committing, claiming: true)
-    } catch is ModelJournal.Claimed {
-      return false
-    }
-  }
-
-  private func prove(_ job: Job) async throws {
-    let earlier = receipts[job.id] ?? []
-    var proven = try await transfer.recheck(job.plan, earlier)
-    if proven.count < earlier.count {
-      do throws(TransferError) {
-        proven = try await transfer.stage(job.plan, keeping: proven)
-      } catch {
-        guard error.isOfTheSource else { throw error }
-        say("    what did not survive cannot be staged again: \(error)")
-        receipts[job.id] = proven
-        return
-      }
-    }
-    try journal.record(proven, of: job.id)
-    receipts[job.id] = proven
-    unproven.remove(job.id)
   }
 }

@@ -54,6 +54,26 @@ private let rules = """
     #expect(story.sizes[story.all.last!] == 3)
   }
 
+  @Test(arguments: [JobState.held, .failed])
+  func `is kept until its row says that it is set aside, whatever is written meanwhile`(
+    _ state: JobState
+  ) {
+    var story = Story(rules: rules)
+    story.heldBack = [.finish]
+    story.stagingEnd = state == .held ? .conflict("taken") : .failed(.io, "disk")
+    story.drop("in/sh010_beauty.", 1...3, ".exr")
+    story.wait(.seconds(2))
+    let id = story.all[0]
+    story.rewritten = ["sh010_beauty.2.exr"]
+    story.drop("in/sh010_beauty.2.exr")
+    #expect(story.jobs.map(\.id) == [id], "its row would stay what it was, and its claims with it")
+    story.heldBack = []
+    story.go(.finish)
+    #expect(story.last(id) == (state == .held ? .cancelled : .failed))
+    story.wait(.seconds(2))
+    #expect(story.all.count == 2 && story.last(story.all[1]) == .done)
+  }
+
   @Test func `is held again by what still stands in its way`() {
     var story = story(.held)
     story.conflict = "still taken"

@@ -155,6 +155,21 @@ struct MoveTests {
     #expect(try arena.tree(arena.hot) == before)
   }
 
+  @Test func `a claim that is but a second name of its source is put back by taking it away`()
+    async throws
+  {
+    let arena = try Arena()
+    let (source, claim) = (RelativePath("shot/f.exr")!, RelativePath("shot/.hotplate-1/f.exr")!)
+    try arena.write([1], source, in: arena.hot)
+    try arena.makeDirectories(claim.parent, in: arena.hot)
+    // What a power cut leaves of a link and an unlink.
+    try arena.hot.link(source, to: arena.hot, claim)
+    let back = try await transfer().putBack(arena.hotPath)
+    #expect(back == [PutBack(source: source, aside: nil)])
+    #expect(try arena.read(source, in: arena.hot) == [1])
+    #expect(try !arena.hot.holds(claim.parent))
+  }
+
   @Test func `a move that is cancelled leaves the sources as they were`() async throws {
     let arena = try Arena()
     let plan = try arena.frames(3, action: .move)

@@ -27,6 +27,17 @@ struct PublishTests {
     #expect(try arena.read(RelativePath("proj/v001/beauty/notes.txt")!, in: arena.out) == [1])
   }
 
+  @Test func `a hard link whose source is written to after it was published is published still`()
+    async throws
+  {
+    let arena = try Arena()
+    let plan = try arena.frames(2, action: .hardlink)
+    let receipts = try await transfer().stage(plan)
+    #expect(try await transfer().publish(plan, receipts) == .published(skipped: []))
+    try arena.hot.open(plan.files[0].source, O_WRONLY).truncate(to: 10)
+    #expect(try await transfer().publish(plan, receipts) == .published(skipped: []))
+  }
+
   @Test func `a file that is there with the same bytes is already there`() async throws {
     let arena = try Arena()
     let plan = try arena.frames(3)

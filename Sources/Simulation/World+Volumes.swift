@@ -1,0 +1,134 @@
+import Files
+import Foundation
+import Ingest
+import Paths
+import ReadModel
+import Watching
+
+/// What happens at the destinations, and to the volumes that everything lies on.
+extension World {
+  /// A place at a destination that some sequence goes to.
+  func destination() -> (Volume, RelativePath) {
+    let planned = (daemon?.intake.jobs.values ?? [:].values).flatMap { job in
+      job.plan.files.map { (job.plan.destinationRoot == "/vault", $0.destination) }
+    }.sorted { $0.1 < $1.1 }
+    if !random.once(in: 3), let (isFar, path) = planned.randomElement(using: &random) {
+      return isFar ? (vault, path) : (volume, Self.shows.appending(path))
+    }
+    let head = "cmfrls".randomElement(using: &random)!
+    let letter = "abc".randomElement(using: &random)!
+    let directory = head == "r" ? "r" : "\(head)_\(letter)"
+    let path = "\(directory)/\(head)_\(letter).000\(Int.random(in: 1...4, using: &random)).dat"
+    return head == "f" || head == "s"
+      ? (vault, RelativePath(path)!) : (volume, Self.shows.appending(RelativePath(path)!))
+  }
+
+  func putForeign() {
+    let (volume, path) = destination()
+    guard let top = volume.node(at: path.parent.parent) else { return }
+    var parent = volume.node(at: path.parent)
+    if parent == nil {
+      parent = try? volume.make(.directory, path.parent.name!, in: top, kernel.now)
+      volume.syncLast()
+    }
+    guard let parent, parent.kind == .directory,
+      let node = try? volume.make(.file, path.name!, in: parent, kernel.now)
+    else { return }
+    volume.syncLast()
+    generation += 1
+    try? volume.write(Array("foreign \(generation)".utf8), at: 0, of: node, kernel.now)
+    volume.sync(node)
+    foreign[ObjectIdentifier(node)] = Foreign(node: node, volume: volume, path: path)
+    say("somebody puts a file of his own at \(path)")
+  }
+
+  /// Whoever owns the destination may remove what was delivered, or put another in its place.
+  func disturbPublished() {
+    let (volume, path) = destination()
+    guard let node = volume.node(at: path), node.kind == .file,
+      let parent = node.places.first?.parent,
+      !random.once(in: 3)
+    else { return }
+    if volume.isReadOnly { return }
+    disown(node)
+    foreign[ObjectIdentifier(node)] = nil
+    for place in node.places where place.parent === parent {
+      try? volume.unlink(place.name, in: parent, directory: false, kernel.now)
+      volume.syncLast()
+    }
+    say("somebody removes \(path) from the destination")
+  }
+
+  /// All that lies under the final names of deliveries that cannot end.
+  func clearTheWay() {
+    for job in daemon?.intake.jobs.values ?? [:].values where job.state == .committing {
+      let isFar = job.plan.destinationRoot == "/vault"
+      for file in job.plan.files {
+        let path = isFar ? file.destination : Self.shows.appending(file.destination)
+        let volume = isFar ? vault : volume
+        guard let node = volume.node(at: path), let parent = node.places.first?.parent else {
+          continue
+        }
+        disown(node)
+        foreign[ObjectIdentifier(node)] = nil
+        for place in node.places where place.parent === parent {
+          try? volume.unlink(place.name, in: parent, directory: false, kernel.now)
+          volume.syncLast()
+        }
+        say("somebody clears \(path) away")
+      }
+    }
+  }
+
+  func linkElsewhere() {
+    guard let frame = frame() else { return }
+    generation += 1
+    let outside = volume.node(at: RelativePath("outside")!)!
+    try? volume.link(frame.node, FileName("link\(generation)"), in: outside, kernel.now)
+    volume.syncLast()
+    say("somebody links \(frame.name) elsewhere")
+  }
+
+  func toggleVault() {
+    if kernel.isMounted(vault) {
+      say("the vault is unmounted")
+      kernel.unmount("/vault")
+    } else {
+      say("the vault is mounted again")
+      kernel.mount(vault, at: "/vault")
+    }
+  }
+
+  /// The hot folder's own file system, with the destination beside it.
+  func toggleHot() {
+    if kernel.isMounted(volume) {
+      say("the hot folder's volume is unmounted")
+      kernel.unmount("/volume")
+      watcher.unmounted()
+    } else {
+      mountHot()
+    }
+  }
+
+  func mountHot() {
+    say("the hot folder's volume is mounted again")
+    kernel.mount(volume, at: "/volume")
+    watcher.mountsChanged()
+  }
+
+  func toggleSpace() {
+    let volume = random.once(in: 2) ? volume : vault
+    volume.reserved = volume.reserved > 0 ? 0 : volume.free - Int.random(in: 0...60, using: &random)
+    say("\(volume.name) has \(volume.free) bytes left")
+  }
+
+  func toggleReadOnly() {
+    vault.isReadOnly.toggle()
+    say("the vault is \(vault.isReadOnly ? "read-only" : "writable")")
+  }
+
+  func overflow() {
+    say("the kernel's queue overflows")
+    watcher.overflow()
+  }
+}
