@@ -98,7 +98,10 @@ let package = Package(
       ]),
     module(
       "Simulation",
-      ["Files", "Ingest", "Journal", "Paths", "ReadModel", "Rules", "Transfer", "Watching"]),
+      [
+        "Files", "Ingest", "Journal", "Paths", "ReadModel", "Rules", "Transfer", "Watching",
+        logging,
+      ]),
     program(
       "hotplate-bench",
       [

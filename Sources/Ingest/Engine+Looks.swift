@@ -1,13 +1,20 @@
 import Files
 import Foundation
+import Journal
 import Paths
 import Watching
 
 /// One look that was asked for, and as of which change of its arrival.
-struct AskedLook: Sendable {
+package struct AskedLook: Sendable {
   let key: Arrival.Key
   let change: Int
   let wanted: [WantedLook]
+
+  package init(key: Arrival.Key, change: Int, wanted: [WantedLook]) {
+    self.key = key
+    self.change = change
+    self.wanted = wanted
+  }
 }
 
 extension Engine {
@@ -18,7 +25,15 @@ extension Engine {
     var inOne: [Place: [AskedLook]] = [:]
     for look in asked {
       if look.key.isDelivery {
-        Task { await answer(look) }
+        Task {
+          do {
+            inbox.post(
+              .inspected(
+                look.key, asOf: look.change, try await runner.inspector.inspection(for: look)))
+          } catch {
+            fail(error)
+          }
+        }
       } else {
         inOne[look.key.directory, default: []].append(look)
       }
@@ -28,7 +43,7 @@ extension Engine {
         do {
           let wanted = Dictionary(
             asked.flatMap(\.wanted).map { ($0.path.name!, $0) }, uniquingKeysWith: { $1 })
-          let found = try await inspector.look(at: wanted, in: directory)
+          let found = try await runner.inspector.look(at: wanted, in: directory)
           for look in asked {
             var inspection = Inspection()
             inspection.add(found, only: Set(look.wanted.map { $0.path.name! }), below: .root)
@@ -56,28 +71,24 @@ extension Engine {
           "\(shown(source.directory.bytes))/\(source.pattern.map { shown($0.bytes) } ?? "")",
       ])
   }
+}
 
+extension Inspector {
   /// A delivery's files lie in many directories; one answer for all of them.
-  private func answer(_ look: AskedLook) async {
+  package func inspection(for look: AskedLook) async throws(JournalError) -> Inspection {
     var inspection = Inspection()
-    let byDirectory = Dictionary(grouping: look.wanted) { $0.path.parent }
-    for (directory, wanted) in byDirectory {
-      let names = Dictionary(
-        wanted.map { ($0.path.name!, $0) }, uniquingKeysWith: { $1 })
+    for (directory, wanted) in Dictionary(grouping: look.wanted, by: \.path.parent) {
+      let names = Dictionary(wanted.map { ($0.path.name!, $0) }, uniquingKeysWith: { $1 })
       let place = Place(root: look.key.directory.root, path: look.key.path(directory))
-      do {
-        let found = try await inspector.look(at: names, in: place)
-        inspection.add(found, only: Set(names.keys), below: directory)
-      } catch {
-        return fail(error)
-      }
+      inspection.add(
+        try await self.look(at: names, in: place), only: Set(names.keys), below: directory)
     }
-    inbox.post(.inspected(look.key, asOf: look.change, inspection))
+    return inspection
   }
 }
 
 extension Inspection {
-  package mutating func add(
+  mutating func add(
     _ found: Inspector.DirectoryLook, only names: Set<FileName>, below directory: RelativePath
   ) {
     for name in names {

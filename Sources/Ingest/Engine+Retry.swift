@@ -29,7 +29,7 @@ extension Engine {
     }
     let changed: RelativePath?
     do throws(SystemError) {
-      changed = try await inspector.changedSource(Set(job.plan.files.map(\.source)), of: job)
+      changed = try await runner.inspector.changedSource(Set(job.plan.files.map(\.source)), of: job)
     } catch {
       return .refused(view, "its sources cannot be looked at: \(error)")
     }
@@ -37,18 +37,10 @@ extension Engine {
     apply(.retry(id, changed: changed))
     // The loop sets its timer after each event of its own.
     inbox.post(.tick)
-    await retryRows.removeValue(forKey: id)?.value
+    await rows[id]?.value
     // One that is not what it was is cancelled, for what lies there to come anew.
     _ = await cancelRows[id]?.value
     return .accepted(try await self.job(id)?.job ?? view)
-  }
-
-  /// Writes that a held or failed job has another turn.
-  func requeue(_ id: JobID) async throws {
-    _ = try await journal.transition(
-      id, from: ["held", "failed"], to: "queued", reason: Data(), at: Date())
-    // A failed one has given its names back; it takes them when it begins.
-    withoutClaims.insert(id)
   }
 
   private func revive(_ id: JobID, _ view: JobView, _ by: String) async throws -> RequestAnswer {

@@ -55,7 +55,7 @@ extension Engine {
   }
 
   private func next(after slot: VersionKey.Slot) async throws -> Int {
-    let there = try await inspector.highestVersion(at: slot)
+    let there = try await runner.inspector.highestVersion(at: slot)
     // Given to a delivery that is not published yet.
     let given = try await journal.number(for: slot.text) ?? 0
     return max(there, given) + 1
@@ -73,7 +73,7 @@ extension Engine {
       let own = Set(files.map { $0.source.name! })
       if own.contains(where: { known[$0] != nil }) { hasChanged = true }
       let others = known.keys.filter { !own.contains($0) && $0.bytes.starts(with: member.head) }
-      let there = try await inspector.names(in: Place(root: job.hotFolder, path: directory))
+      let there = try await runner.inspector.names(in: Place(root: job.hotFolder, path: directory))
       if !others.allSatisfy(there.contains) { return false }
     }
     return hasChanged
@@ -81,10 +81,10 @@ extension Engine {
 
   /// Whether something else stands where the job would go under its own number.
   private func isTaken(_ job: Job) async throws(TransferError) -> Bool {
-    if try await inspector.occupant(of: job) != nil {
-      return try await !isAllThere(job, StopFlag())
+    if try await runner.inspector.occupant(of: job) != nil {
+      return try await !runner.isAllThere(job, StopFlag())
     }
-    return try await transfer.survey(job.plan).values.contains {
+    return try await runner.transfer.survey(job.plan).values.contains {
       if case .taken = $0 { true } else { false }
     }
   }

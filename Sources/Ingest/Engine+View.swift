@@ -57,7 +57,7 @@ extension Engine: EngineView {
   }
 
   public func cancel(path: ExactText, why: String?, by: String) async throws -> [JobView] {
-    guard let place = place(of: path) else { return [] }
+    guard let place = configuration.hotFolders.place(of: path) else { return [] }
     let concerned = intake.jobs.values.filter { job in
       job.hotFolder == place.root && job.state.takesCancel
         && job.plan.files.contains { $0.source.isAtOrBelow(place.path) }
@@ -161,7 +161,7 @@ extension Engine: EngineView {
   /// A row with what is newer in memory than in the journal.
   private func live(_ row: JobView) -> JobView {
     var view = row
-    if let progress = progress[row.id] {
+    if let progress = runner.progress[row.id] {
       view.frames.staged = progress.frames
       view.bytes.done = Int64(progress.bytes)
       if view.members.count == 1 { view.members[0].frames = view.frames }
@@ -280,14 +280,5 @@ extension Engine: EngineView {
       Reason("in-flight", "named like a copy under way; it counts when it is renamed", at: now)
     case .special(let kind): Reason("special", "a \(kind) is never taken", at: now)
     }
-  }
-
-  func metadata(_ job: Job) -> Logger.Metadata {
-    let source = job.members.first?.source
-    return [
-      "job": "\(job.id)", "rule": "\(job.rule)",
-      "source":
-        "\(shown((source?.directory.bytes ?? []) + [UInt8(ascii: "/")] + (source?.pattern?.bytes ?? [])))",
-    ]
   }
 }

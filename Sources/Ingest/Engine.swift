@@ -44,21 +44,18 @@ public actor Engine {
 
   let configuration: Configuration
   let journal: Journal
-  let transfer: Transfer
-  let inspector: Inspector
-  let threads = FileThreads()
+  let runner: JobRunner
+  let threads: FileThreads
   /// A terabyte's digests take hours: nobody else waits behind them.
   let proofThreads = FileThreads()
   let log: Logger
   let inbox = Inbox()
-  let board = StopBoard()
-  let progress = ProgressBoard()
   let watcher: Watcher
   let started = Timestamp.now
   private let birth = ContinuousClock.now
 
-  var intake: Intake
-  /// The last task of each job; the next effect waits for it.
+  var intake: Intake { runner.intake }
+  /// The last task of each job; the next step waits for it.
   var chains: [JobID: Link] = [:]
   private var links = 0
 
@@ -67,25 +64,10 @@ public actor Engine {
     let task: Task<Void, Never>
   }
 
+  /// Rows that a cancel's row follows: those of new jobs, and of jobs that a person has tried again.
+  var rows: [JobID: Task<Void, Never>] = [:]
   /// The cancel's row of each job that is being cancelled: true if the cancel was first.
   var cancelRows: [JobID: Task<Bool, Never>] = [:]
-  /// Jobs that have a row in the journal.
-  var inserted: Set<JobID> = []
-  var receipts: [JobID: [Receipt]] = [:]
-  /// Committed jobs of an earlier boot whose frames may not have survived its end.
-  var unproven: Set<JobID> = []
-  /// How many of their frames did not survive and cannot be staged again.
-  var lostFrames: [JobID: Int] = [:]
-  /// How often the sources of a move could not be removed.
-  var removalTries: [JobID: Int] = [:]
-  /// Places of the source directories of jobs under way: they tell where a directory went.
-  var sourcePlaces: [JobID: [Descriptor]] = [:]
-  /// Jobs that were held for another's claims: they take theirs when they begin.
-  var withoutClaims: Set<JobID> = []
-  /// Whether the hot folders and destinations are there.
-  let presence: Presence
-  /// Where jobs of an earlier run staged: nothing of them is looked for, or put, anywhere else.
-  var stagedOn: [JobID: MountIdentity] = [:]
   var isSeeking = false
   /// Watches of hot folders that are away, being taken down.
   var departures: [Int: Task<Void, Never>] = [:]
@@ -96,10 +78,6 @@ public actor Engine {
   var looks: [AskedLook] = []
   /// Manifests that are held against files, and the way to stop that.
   var proofs: [Arrival.Key: StopFlag] = [:]
-  /// The rows of jobs that a person has tried again.
-  var retryRows: [JobID: Task<Void, Never>] = [:]
-  /// Undos under way, and the way to interrupt them until the next start.
-  var undoFlags: [JobID: StopFlag] = [:]
   /// Versions are chosen one after another: each choice counts for the next.
   var versions: Task<Void, Never>?
   var endsAtRest = false
@@ -111,15 +89,7 @@ public actor Engine {
   private var failure: (any Error)?
   private var isReady = false
   private nonisolated let stopped = Atomic<Bool>(false)
-  let hold: Hold?
   private var whenReady: [CheckedContinuation<Void, Never>] = []
-
-  /// Between which steps a test may keep a job waiting; every program passes there without a stop.
-  enum HoldPoint: Hashable, Sendable {
-    case beforeStaging, beforeProbe
-    /// Behind the last look, before the row that decides.
-    case beforeCommit
-  }
 
   typealias Hold = @Sendable (HoldPoint, JobID) async -> Void
 
@@ -132,20 +102,11 @@ public actor Engine {
     _ configuration: Configuration, journal: Journal, log: Logger, transfer: Transfer,
     hold: Hold? = nil
   ) throws(WatchError) {
-    self.hold = hold
-    self.transfer = transfer
     self.configuration = configuration
     self.journal = journal
     self.log = log
-    presence = Presence(hotFolders: configuration.hotFolders)
-    inspector = Inspector(
-      hotFolders: configuration.hotFolders, journal: journal, threads: threads, presence: presence)
-    intake = Intake(
-      hotFolders: configuration.hotFolders, rules: configuration.rules,
-      settings: Intake.Settings(durability: configuration.durability, owner: journal.identity),
-      limits: configuration.limits, makeID: { journal.makeID(at: $0) })
-    let (inbox, board) = (inbox, board)
-    watcher = try Watcher { events in
+    let (inbox, board) = (inbox, StopBoard())
+    let watcher = try Watcher { events in
       var urgent: [Event] = []
       var rest: [Event] = []
       rest.reserveCapacity(events.count)
@@ -156,6 +117,45 @@ public actor Engine {
       }
       inbox.post(watched: rest, urgent: urgent)
     }
+    self.watcher = watcher
+    threads = FileThreads()
+    var settings = JobRunner.Configuration(hotFolders: configuration.hotFolders)
+    settings.acceptsUnmounted = configuration.acceptsUnmounted
+    runner = JobRunner(
+      settings,
+      intake: Intake(
+        hotFolders: configuration.hotFolders, rules: configuration.rules,
+        settings: Intake.Settings(durability: configuration.durability, owner: journal.identity),
+        limits: configuration.limits, makeID: { journal.makeID(at: $0) }),
+      ledger: journal, transfer: transfer, threads: threads, board: board,
+      host: Host(inbox: inbox, watcher: watcher, hold: hold), log: log)
+  }
+
+  /// How steps reach what goes on around them.
+  private final class Host: JobHost {
+    private let inbox: Inbox
+    private let watcher: Watcher
+    private let hold: Hold?
+
+    init(inbox: Inbox, watcher: Watcher, hold: Hold?) {
+      self.inbox = inbox
+      self.watcher = watcher
+      self.hold = hold
+    }
+
+    func post(_ event: Event) { inbox.post(event) }
+
+    func post(_ event: Event, after time: Duration) {
+      let inbox = inbox
+      Task {
+        // Ends with the process at the latest.
+        try? await Task.sleep(for: time)
+        inbox.post(event)
+      }
+    }
+
+    func barrier() async { await watcher.barrier() }
+    func pass(_ point: HoldPoint, _ id: JobID) async { await hold?(point, id) }
   }
 
   /// Takes up what the journal holds, watches, and works until `stop()`, or, with `untilAtRest`, until nothing is left
@@ -196,26 +196,15 @@ public actor Engine {
       log.critical("\(shortage)")
       apply(.journalRoom(false))
     }
-    for root in Set(configuration.hotFolders.flatMap(\.roots.values)) {
-      try await acceptIfMounted(.destination(root), at: root)
-    }
-    for event in try await recover() { apply(event) }
+    for event in try await runner.recover() { apply(event) }
+    startSyncs()
     for (index, hotFolder) in configuration.hotFolders.enumerated() {
-      if hotFolder.marker == nil {
-        try await acceptIfMounted(.hotFolder(index), at: hotFolder.path)
+      if let why = try await runner.open(index) {
+        apply(.away(index, why))
+        continue
       }
-      if let why = presence.absence(of: .hotFolder(index)) {
-        // One that is gone, and by nothing known to be a volume, is a mistake of whoever starts.
-        let mayBeAway = hotFolder.marker != nil || presence.isAwaited(.hotFolder(index))
-        if mayBeAway {
-          apply(.away(index, why))
-          continue
-        }
-      }
-      try await putBack(index)
-      try presence.accept(.hotFolder(index))
       try await watcher.watch(
-        root: index, at: hotFolder.path, expecting: presence.expected(.hotFolder(index)))
+        root: index, at: hotFolder.path, expecting: runner.presence.expected(.hotFolder(index)))
     }
   }
 
@@ -254,18 +243,12 @@ public actor Engine {
   /// Stops the writers and waits for them; a commit or publication under way ends first.
   private func windDown() async {
     timer?.task.cancel()
-    for id in intake.jobs.keys { board.raise(id) }
-    for flag in undoFlags.values { flag.raise() }
+    runner.interrupt()
     for link in Array(chains.values) { await link.task.value }
     await syncs?.value
     await watcher.stop()
     for waiter in whenReady { waiter.resume() }
     whenReady = []
-  }
-
-  func apply(_ event: Event) {
-    let effects = intake.handle(event, at: now())
-    for effect in effects { carryOut(effect) }
   }
 
   func now() -> Moment { Moment(uptime: ContinuousClock.now - birth, wall: Date()) }
@@ -298,13 +281,17 @@ public actor Engine {
   }
 
   /// Runs `work` after everything that was asked of this job before.
-  func chain(_ id: JobID, _ work: @escaping @Sendable () async throws -> Void) {
+  func chain(
+    _ id: JobID,
+    _ work: nonisolated(nonsending) @escaping @Sendable (JobRunner) async throws -> Void
+  ) {
     let previous = chains[id]?.task
     links += 1
     let number = links
     let task = Task {
       await previous?.value
-      do { try await work() } catch { fail(error) }
+      do { try await work(runner) } catch { fail(error) }
+      startSyncs()
       if chains[id]?.number == number {
         chains[id] = nil
         // `run` looks whether all is at rest after each event only.
@@ -313,19 +300,20 @@ public actor Engine {
     }
     chains[id] = Link(number: number, task: task)
   }
-}
 
-/// Bytes and frames done of the jobs under way, written by the threads that copy.
-final class ProgressBoard: Sendable {
-  struct Progress: Sendable {
-    var bytes = 0
-    var frames = 0
+  /// Syncs what was published without, one job after another.
+  private func startSyncs() {
+    let due = runner.syncsDue
+    runner.syncsDue = []
+    for (job, receipts) in due {
+      let previous = syncs
+      unsynced += 1
+      syncs = Task {
+        await previous?.value
+        do { try await runner.sync(job, receipts) } catch { fail(error) }
+        unsynced -= 1
+        if endsAtRest { inbox.post(.tick) }
+      }
+    }
   }
-  private let state = Mutex<[JobID: Progress]>([:])
-
-  func set(_ id: JobID, bytes: Int, frames: Int) {
-    state.withLock { $0[id] = Progress(bytes: bytes, frames: frames) }
-  }
-  func clear(_ id: JobID) { state.withLock { $0[id] = nil } }
-  subscript(_ id: JobID) -> Progress? { state.withLock { $0[id] } }
 }

@@ -20,17 +20,17 @@ private func opened(_ place: Presence.Place, _ presence: Presence) -> Result<
 /// Looks at the files of arrivals, and at the sentinels and sources of jobs about to be committed.
 package struct Inspector: Sendable {
   let hotFolders: [HotFolder]
-  let journal: Journal
+  let ledger: any Ledger
   let threads: FileThreads
   let presence: Presence
 
   /// What lies at these names of one directory now, and what the journal knows of it.
-  func look(at wanted: [FileName: WantedLook], in directory: Place) async throws(JournalError)
-    -> DirectoryLook
+  package func look(at wanted: [FileName: WantedLook], in directory: Place)
+    async throws(JournalError) -> DirectoryLook
   {
     let hotFolder = hotFolders[directory.root]
-    let known = try await journal.ingested(hotFolder: hotFolder.name, directory: directory.path)
-    let stones = try await journal.tombstones().filter {
+    let known = try await ledger.ingested(hotFolder: hotFolder.name, directory: directory.path)
+    let stones = try await ledger.tombstones().filter {
       $0.hotFolder == hotFolder.name && $0.directory == directory.path
     }
     return await threads.run { [presence] in
@@ -51,7 +51,7 @@ package struct Inspector: Sendable {
     package var failures: [FileName: String] = [:]
   }
 
-  package static func look(
+  private static func look(
     at wanted: [FileName: WantedLook], in path: RelativePath, root: Descriptor,
     known: [FileName: [IngestedRecord]]
   ) -> DirectoryLook {
@@ -160,7 +160,7 @@ package struct Inspector: Sendable {
     return try result.get()
   }
 
-  package static func sentinel(over job: Job, _ root: Descriptor) throws(SystemError) -> Place? {
+  private static func sentinel(over job: Job, _ root: Descriptor) throws(SystemError) -> Place? {
     var scopes: Set<RelativePath> = []
     for var directory in job.sourceDirectories {
       while scopes.insert(directory).inserted, !directory.isRoot { directory = directory.parent }
@@ -200,7 +200,7 @@ package struct Inspector: Sendable {
     return try result.get()
   }
 
-  package static func occupant(of job: Job) throws(SystemError) -> String? {
+  private static func occupant(of job: Job) throws(SystemError) -> String? {
     let planned = Set(job.plan.files.map(\.destination))
     for member in job.members {
       guard let target = member.target else { continue }
@@ -245,7 +245,7 @@ package struct Inspector: Sendable {
     return try result.get()
   }
 
-  package static func changed(_ planned: [PlannedFile], _ root: Descriptor) throws(SystemError)
+  private static func changed(_ planned: [PlannedFile], _ root: Descriptor) throws(SystemError)
     -> RelativePath?
   {
     for file in planned {

@@ -1,6 +1,7 @@
 import Foundation
 import HeapModule
 import Paths
+import ReadModel
 import Rules
 import Sequences
 import Transfer
@@ -31,6 +32,19 @@ public struct HotFolder: Sendable {
 
   /// Where rules without a `root` send what they take.
   public var destination: String { roots["default"]! }
+}
+
+extension [HotFolder] {
+  /// Where in a hot folder an absolute path lies.
+  func place(of path: ExactText) -> Place? {
+    for (index, hotFolder) in enumerated() {
+      let root = [UInt8](hotFolder.path.utf8)
+      if path.bytes == root { return Place(root: index, path: .root) }
+      guard path.bytes.starts(with: root + [UInt8(ascii: "/")]) else { continue }
+      return RelativePath(path.bytes.dropFirst(root.count + 1)).map { Place(root: index, path: $0) }
+    }
+    return nil
+  }
 }
 
 /// What a known name in a hot folder is there for: every one has an answer.

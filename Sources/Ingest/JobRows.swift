@@ -54,7 +54,7 @@ extension Job {
   /// Reads a job back.
   ///
   /// - Returns: nil if its hot folder is none of `hotFolders`, or it never had a plan.
-  init?(_ record: JobRecord, frames: [FrameRecord], hotFolders: [HotFolder]) throws {
+  package init?(_ record: JobRecord, frames: [FrameRecord], hotFolders: [HotFolder]) throws {
     guard let settings = try? JSON.decode(JobSettings.self, from: Array(record.settings)),
       let index = hotFolders.firstIndex(where: {
         $0.name == record.hotFolder && $0.path == settings.sourceRoot
@@ -100,7 +100,7 @@ extension Receipt {
 }
 
 extension Reason {
-  var data: Data {
+  package var data: Data {
     // Its parts are strings and numbers: encoding them has nothing to fail on.
     Data((try? JSON.encode(self)) ?? [])
   }

@@ -9,6 +9,12 @@ public struct UndoRecord: Hashable, Sendable {
   public var settings: Data
   /// Whether every source was found or given back: from then on there is only forward.
   public var isSecured: Bool
+
+  public init(job: String, settings: Data, isSecured: Bool) {
+    self.job = job
+    self.settings = settings
+    self.isSecured = isSecured
+  }
 }
 
 /// A directory that a job made at its destination.

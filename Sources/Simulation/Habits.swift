@@ -4,7 +4,8 @@ import Transfer
 /// What kind of world a seed makes.
 struct Habits {
   let durability: TransferPlan.Durability
-  let rules: RuleSet
+  /// Under the first of them everything begins; each gives a frame the same name.
+  let ruleSets: [RuleSet]
   /// Bytes that one read or write moves at most.
   let chunk: Int
   /// Others act before one in so many calls.
@@ -14,17 +15,20 @@ struct Habits {
   /// One in so many calls fails; 0 for none.
   let errors: Int
   let kills: Bool
+  /// A call before which others act far more often, while a job's step runs.
+  let ambush: String
   let turns: Int
 
   init(_ random: inout Numbers) {
     durability = random.once(in: 3) ? .safe : .fast
-    rules = Self.ruleSet
+    ruleSets = Self.allRuleSets
     chunk = Int.random(in: 4...40, using: &random)
     interference = [10, 40, 160].randomElement(using: &random)!
     deafness = [6, 60, 1_000_000].randomElement(using: &random)!
     errors = [0, 0, 60, 300].randomElement(using: &random)!
     kills = !random.once(in: 4)
-    turns = Int.random(in: 25...75, using: &random)
+    ambush = Self.callsOfSteps.randomElement(using: &random)!
+    turns = Int.random(in: 20...55, using: &random)
   }
 
   func traits(_ random: inout Numbers) -> Volume.Traits {
@@ -34,14 +38,19 @@ struct Habits {
       tick: [1, 1, 4_000_000, 1_000_000_000].randomElement(using: &random)!)
   }
 
-  private static let ruleSet: RuleSet = {
+  private static let callsOfSteps = [
+    "openat2", "statx", "getdents", "pread", "pwrite", "fcntl", "mkdirat", "linkat", "renameat2",
+    "unlinkat", "rmdir", "fsync", "utimensat", "none",
+  ]
+
+  private static let allRuleSets = [usual, otherWays, fewer].map { text in
     let loaded = RuleSet.parse(files: [("simulation.yaml", text)])
     precondition(
       loaded.problems.isEmpty, loaded.problems.map { $0.rendered(color: false) }.joined())
     return loaded.rules
-  }()
+  }
 
-  private static let text = """
+  private static let usual = """
     hotplate: 1
     tokens: { letter: '[a-c]' }
     rules:
@@ -51,5 +60,26 @@ struct Habits {
       - { rule: replaces, match: 'r_{letter}.{frame}.dat', to: 'r/r_{letter}.{frame:04d}.dat', conflict: replace }
       - { rule: links, match: 'l_{letter}.{frame}.dat', to: 'l_{letter}/l_{letter}.{frame:04d}.dat', transfer: [hardlink, copy] }
       - { rule: skips, match: 's_{letter}.{frame}.dat', to: 's_{letter}/s_{letter}.{frame:04d}.dat', conflict: skip, root: vault }
+    """
+
+  /// The same frames in other ways, some of them to other places.
+  private static let otherWays = """
+    hotplate: 1
+    tokens: { letter: '[a-c]' }
+    rules:
+      - { rule: copies, match: 'c_{letter}.{frame}.dat', to: 'c_{letter}/c_{letter}.{frame:04d}.dat', transfer: move, verify: readback }
+      - { rule: moves, match: 'm_{letter}.{frame}.dat', to: 'm_{letter}/m_{letter}.{frame:04d}.dat', conflict: skip }
+      - { rule: far, match: 'f_{letter}.{frame}.dat', to: 'f2_{letter}/f_{letter}.{frame:04d}.dat', root: vault }
+      - { rule: replaces, match: 'r_{letter}.{frame}.dat', to: 'r/r_{letter}.{frame:04d}.dat', transfer: move, conflict: replace }
+      - { rule: links, match: 'l_{letter}.{frame}.dat', to: 'l_{letter}/l_{letter}.{frame:04d}.dat', transfer: move }
+      - { rule: skips, match: 's_{letter}.{frame}.dat', to: 's_{letter}/s_{letter}.{frame:04d}.dat', root: vault }
+    """
+
+  private static let fewer = """
+    hotplate: 1
+    tokens: { letter: '[a-c]' }
+    rules:
+      - { rule: copies, match: 'c_{letter}.{frame}.dat', to: 'c_{letter}/c_{letter}.{frame:04d}.dat' }
+      - { rule: moves, match: 'm_{letter}.{frame}.dat', to: 'm_{letter}/m_{letter}.{frame:04d}.dat', transfer: move }
     """
 }

@@ -1,269 +1,275 @@
-import Files
 import Foundation
 import Ingest
 import Journal
+import Logging
 import Paths
 import ReadModel
 import Rules
 import Transfer
 import Watching
 
-/// One life of the daemon: the reducer, the code that moves files, and between them what `Engine` does with threads and
-/// tasks, one step at a time in an order that the world draws.
+/// One life of the daemon: the runner and its reducer, as the engine has them, with neither threads nor tasks. What they
+/// do is done one step at a time, in an order that the world draws.
 ///
-/// A job's effects run one after another; those of several jobs, looks and events take turns. While an effect runs, the
-/// world may deliver events and have them handled before each of its calls, as the engine's actor does beside its threads.
-final class ModelDaemon {
-  struct Work {
+/// A job's steps run one after another; those of several jobs, looks and events take turns. While a step runs, the world
+/// may deliver events and have them handled before each of its calls, as the engine's actor does beside its threads.
+// Sendable: one simulation runs in one task from its beginning to its end, and nobody else knows its daemon.
+final class ModelDaemon: @unchecked Sendable {
+  /// What the world does for a daemon.
+  struct Surroundings {
+    let now: () -> Moment
+    let say: (@autoclosure () -> String) -> Void
+    let isTelling: Bool
+    /// Lists a directory again.
+    let rescan: (Place) -> Void
+    /// Delivers all that has happened.
+    let barrier: () -> Void
+    /// Begins to watch the hot folder, or ends it.
+    let watch: (Bool) -> Void
+    /// A job has come to a place between two steps.
+    let pass: (HoldPoint, Job) -> Void
+  }
+
+  /// What is no job's step.
+  struct Errand {
     let name: String
     let body: () async throws -> Void
   }
 
-  private(set) var intake: Intake
-  let transfer = Transfer(workers: .onCallersThread)
-  let board = StopBoard()
-  let journal: ModelJournal
-  let hotFolders: [HotFolder]
-  let now: () -> Moment
-  let say: (@autoclosure () -> String) -> Void
-  let rescan: (Place) -> Void
-  let barrier: () -> Void
-  /// Begins to watch the hot folder, or ends it.
-  let watch: (Bool) -> Void
-  let presence: Presence
-  /// Where jobs of an earlier life staged.
-  var stagedOn: [JobID: MountIdentity] = [:]
-  var removalTries: [JobID: Int] = [:]
-  /// A job comes to its commit, or to what follows it.
-  var onStep: (_ job: Job, _ isCommit: Bool) -> Void = { _, _ in }
-
-  var inbox: [Event] = []
-  var chains: [JobID: [Work]] = [:]
-  var looks: [Work] = []
-  var syncs: [Work] = []
-  var receipts: [JobID: [Receipt]] = [:]
-  var inserted: Set<JobID> = []
-  var unproven: Set<JobID> = []
-  /// Tried again by a person, and the row does not say so yet.
-  var retrying: Set<JobID> = []
-  var withoutClaims: Set<JobID> = []
+  let runner: JobRunner
+  private let journal: ModelJournal
+  fileprivate let around: Surroundings
+  private(set) var inbox: [Event] = []
+  private(set) var chains: [JobID: [(step: Step, isRow: Bool)]] = [:]
+  private(set) var errands: [Errand] = []
+  private(set) var syncs: [Errand] = []
+  /// Jobs whose row a cancel's row follows, and is not written yet.
+  private var rowsUnderWay: Set<JobID> = []
   /// Of each cancel under way: whether its row was first. Nil before it is known.
-  var cancelRows: [JobID: Bool] = [:]
+  private var cancelRows: [JobID: Bool] = [:]
   /// When paused work may be asked for again, uptime.
-  var later: [(at: Duration, event: Event)] = []
+  private var later: [(at: Duration, event: Event)] = []
   /// Set once the journal failed: nothing more is done.
-  var isBroken = false
-  /// Jobs whose staging may not stand any more.
-  var reported: Set<JobID> = []
-  /// The job whose effect runs.
+  private(set) var isBroken = false
+  /// The job whose step runs.
   private(set) var current: JobID?
 
   init(
     hotFolders: [HotFolder], rules: RuleSet, durability: TransferPlan.Durability,
-    journal: ModelJournal, limits: Intake.Limits, makeID: @escaping @Sendable (Date) -> JobID,
-    now: @escaping () -> Moment, say: @escaping (@autoclosure () -> String) -> Void,
-    rescan: @escaping (Place) -> Void, barrier: @escaping () -> Void,
-    watch: @escaping (Bool) -> Void
+    journal: ModelJournal, makeID: @escaping @Sendable (Date) -> JobID, _ around: Surroundings
   ) {
-    self.hotFolders = hotFolders
     self.journal = journal
-    self.now = now
-    self.say = say
-    self.rescan = rescan
-    self.barrier = barrier
-    self.watch = watch
-    presence = Presence(hotFolders: hotFolders)
-    intake = Intake(
-      hotFolders: hotFolders, rules: rules,
-      settings: Intake.Settings(durability: durability, owner: "the one state"), limits: limits,
-      makeID: makeID)
+    self.around = around
+    var settings = JobRunner.Configuration(hotFolders: hotFolders)
+    settings.writesBeside = false
+    let host = Host()
+    runner = JobRunner(
+      settings,
+      intake: Intake(
+        hotFolders: hotFolders, rules: rules,
+        settings: Intake.Settings(durability: durability, owner: "the one state"),
+        limits: Intake.Limits(), makeID: makeID),
+      ledger: journal, transfer: Transfer(workers: .onCallersThread), threads: .onCallersThread,
+      board: StopBoard(), host: host, log: StoryTeller.logger(around))
+    host.daemon = self
   }
+
+  var intake: Intake { runner.intake }
 
   // MARK: Events
 
   /// As the watch thread hands them over: flags first, then the queue.
   func deliver(_ events: [WatchEvent]) {
     var urgent: [Event] = []
-    for event in events where board.stopFor(event) { urgent.append(.watch(event)) }
+    for event in events where runner.board.stopFor(event) { urgent.append(.watch(event)) }
     inbox.insert(contentsOf: urgent, at: 0)
     inbox += events.map { .watch($0) }
   }
 
   func post(_ event: Event) { inbox.append(event) }
 
+  func post(_ event: Event, after time: Duration) {
+    later.append((around.now().uptime + time, event))
+  }
+
+  private func pass(_ point: HoldPoint, _ id: JobID) {
+    if let job = intake.jobs[id] { around.pass(point, job) }
+  }
+
   func handleNext() {
     guard !inbox.isEmpty, !isBroken else { return }
     apply(inbox.removeFirst())
   }
 
-  func apply(_ event: Event) {
-    for effect in intake.handle(event, at: now()) { carryOut(effect) }
+  private func apply(_ event: Event) {
+    for effect in runner.intake.handle(event, at: around.now()) {
+      if let order = runner.order(for: effect) { carryOut(order) } else { carryOut(effect) }
+    }
   }
 
-  var isIdle: Bool { inbox.isEmpty && chains.isEmpty && looks.isEmpty && syncs.isEmpty }
+  var isIdle: Bool { inbox.isEmpty && chains.isEmpty && errands.isEmpty && syncs.isEmpty }
 
   var nextDeadline: Duration? {
     (later.map(\.at) + (intake.nextDeadline.map { [$0] } ?? [])).min()
   }
 
   func tick() {
-    let now = now().uptime
+    let now = around.now().uptime
     for item in later where item.at <= now { post(item.event) }
     later.removeAll { $0.at <= now }
     post(.tick)
+  }
+
+  // MARK: Its life
+
+  func start() async throws {
+    for event in try await runner.recover() { apply(event) }
+    takeSyncs()
+    if let why = try await runner.open(0) { return apply(.away(0, why)) }
+    around.watch(true)
+  }
+
+  /// Looks for the hot folder.
+  private func seek() async {
+    if let why = runner.presence.absence(of: .hotFolder(0)) {
+      if intake.offline[0] == nil { post(.away(0, why)) }
+    } else if intake.offline[0] != nil {
+      do { try await runner.reopen(0) } catch { return post(.away(0, "\(error)")) }
+      post(.back(0))
+      around.watch(true)
+    }
+  }
+
+  func undo(_ id: JobID) {
+    errands.append(
+      Errand(name: "begin to undo \(id.suffix(4))") { [self] in
+        guard intake.jobs[id] == nil else { return }
+        if let why = try await runner.beginUndo(of: id, by: "somebody") {
+          around.say("    it cannot be undone: \(why)")
+        }
+      })
   }
 
   // MARK: Running
 
   func runChain(_ id: JobID) async {
     guard var chain = chains[id], !chain.isEmpty else { return }
-    let work = chain.removeFirst()
+    let (step, isRow) = chain.removeFirst()
     chains[id] = chain
     current = id
-    await run(work)
+    await run("\(step.name) \(id.suffix(4))") { try await step.run(runner) }
+    if isRow { rowsUnderWay.remove(id) }
     current = nil
     if chains[id]?.isEmpty == true { chains[id] = nil }
   }
 
-  func runLook(_ index: Int) async { await run(looks.remove(at: index)) }
-  func runSync() async { await run(syncs.removeFirst()) }
+  func runErrand(_ index: Int) async {
+    let errand = errands.remove(at: index)
+    await run(errand.name, errand.body)
+  }
 
-  func run(_ work: Work) async {
+  func runSync() async {
+    let sync = syncs.removeFirst()
+    await run(sync.name, sync.body)
+  }
+
+  private func run(_ name: String, _ body: () async throws -> Void) async {
     if isBroken { return }
-    say("  \(work.name)")
-    do { try await work.body() } catch {
-      say("  the journal cannot be written: everything stops")
+    around.say("  \(name)")
+    do { try await body() } catch {
+      around.say("  everything stops: \(error)")
       isBroken = true
     }
+    takeSyncs()
   }
 
-  func chain(_ id: JobID, _ name: String, _ body: @escaping () async throws -> Void) {
-    chains[id, default: []].append(Work(name: "\(name) \(id.suffix(4))", body: body))
-  }
-
-  /// The job, bound to the directories that its roots have to be.
-  func pinned(_ id: JobID) -> Job? {
-    intake.jobs[id].map(pinned)
-  }
-
-  func pinned(_ job: Job) -> Job {
-    job.pinned(
-      source: presence.expected(.hotFolder(job.hotFolder)),
-      destination: stagedOn[job.id] ?? presence.expected(.destination(job.plan.destinationRoot)))
-  }
-
-  func absence(for job: Job) -> String? {
-    let destination = Presence.Place.destination(job.plan.destinationRoot)
-    if let earlier = stagedOn[job.id] {
-      presence.accept(destination, ifIt: earlier)
-      if presence.expected(destination) != earlier { return "it was staged on another volume" }
+  private func takeSyncs() {
+    for (job, receipts) in runner.syncsDue {
+      syncs.append(
+        Errand(name: "sync \(job.id.suffix(4))") { [runner] in
+          try await runner.sync(job, receipts)
+        })
     }
-    return presence.sentence(of: .hotFolder(job.hotFolder)) ?? presence.sentence(of: destination)
+    runner.syncsDue = []
   }
 
-  func offline(_ error: TransferError, _ job: Job) -> String? {
-    if let why = absence(for: job) { return why }
-    switch error {
-    case .destinationMissing, .destinationReplaced, .sourceRoot: return "\(error)"
-    default: return nil
+  private func chain(_ step: Step, isRow: Bool = false) {
+    chains[step.job, default: []].append((step, isRow))
+  }
+
+  private func carryOut(_ order: Order) {
+    switch order {
+    case .step(let step): chain(step)
+    case .row(let step):
+      chain(step, isRow: true)
+      rowsUnderWay.insert(step.job)
+    case .abort(let job, let reason, let commitUnderWay): abort(job, reason, commitUnderWay)
     }
   }
 
-  func withJob(_ id: JobID, _ name: String, _ body: @escaping (Job) async throws -> Void) {
-    guard let job = pinned(id) else { return }
-    chain(id, name) { try await body(job) }
+  private func abort(_ job: Job, _ reason: Reason, _ commitUnderWay: Bool) {
+    let id = job.id
+    let row = runner.cancelRow(of: job, reason)
+    cancelRows[id] = nil
+    if !rowsUnderWay.contains(id) {
+      // Beside whatever the job is doing.
+      do { cancelRows[id] = try journal.writeNow(row) } catch { isBroken = true }
+    }
+    chain(
+      Step("end", id) {
+        if self.cancelRows[id] == nil { self.cancelRows[id] = try await $0.write(row) }
+        let isFirst = self.cancelRows[id]!
+        try await $0.end(job, commitUnderWay: commitUnderWay, isFirst: { isFirst })
+      })
   }
 
-  // MARK: Effects
-
-  func carryOut(_ effect: Effect) {
+  /// What is no job's step.
+  private func carryOut(_ effect: Effect) {
     switch effect {
     case .inspect(let key, let change, let wanted):
-      looks.append(Work(name: "look at \(key.directory.path)") { self.look(key, change, wanted) })
+      let look = AskedLook(key: key, change: change, wanted: wanted)
+      errands.append(
+        Errand(name: "look at \(key.directory.path)") { [self] in
+          post(
+            .inspected(key, asOf: change, try await runner.inspector.inspection(for: look)))
+        })
     case .prove(let key, let change, _, _): post(.proven(key, asOf: change, .right))
-    case .stopProof, .tell: break
     case .chooseVersion(let job, let question):
       post(.versionChosen(job.id, .number(question.source)))
-    case .stop(let id): board.raise(id)
-    case .measure(let id, let measure):
-      withJob(id, "measure") { await self.measure($0, measure) }
-    case .giveBack(let id): withJob(id, "give back the room of") { try await self.giveBack($0) }
-    case .overlay(let id, let over, _):
-      chain(id, "lay \(over.map { "\($0)" } ?? "nothing") over") {
-        try self.journal.setOver(over, of: id)
-      }
     case .regainJournalRoom: post(.journalRoom(true))
-    case .enqueue(let job): chain(job.id, "enqueue") { try self.enqueue(job) }
-    case .stage(let id):
-      guard let job = pinned(id) else { return }
-      let flag = board.enter(job)
-      chain(id, "stage") { try await self.stage(job, flag) }
-    case .commit(let id, let recheck):
-      withJob(id, "commit") { try await self.commit($0, recheck) }
-    case .publish(let id): withJob(id, "publish") { try await self.publish($0) }
-    case .finish(let id): withJob(id, "finish") { try await self.finish($0) }
-    case .abort(let id, let reason, let commitUnderWay):
-      if let job = pinned(id) { abort(job, reason, commitUnderWay) }
-    case .recheck(let id, let paths):
-      withJob(id, "recheck") { job in
-        guard let changed = try? self.changed(paths, job) else { return }
-        self.post(.rechecked(id, changed))
-      }
-    case .setAside(let id, let state, let reason):
-      withJob(id, "set aside as \(state):") { try await self.setAside($0, state, reason) }
-    case .requeue(let id, let over, let reason):
-      chain(id, "requeue") {
-        _ = try self.journal.transition(
-          id, from: [.queued, .staging, .staged, .held], to: .queued, reason: reason)
-        try self.journal.setOver(over, of: id)
-      }
-    case .retry(let id):
-      retrying.insert(id)
-      chain(id, "retry") {
-        self.retrying.remove(id)
-        _ = try self.journal.transition(id, from: [.held, .failed], to: .queued)
-        self.withoutClaims.insert(id)
-      }
-    // Not asked for here: an undo has its own tests against power cuts.
-    case .undo: break
-    case .amend, .note: break
-    case .recordCancelled(let waiting, let reason):
-      chain(waiting.id, "record the cancel of") { try self.record(waiting, reason) }
-    case .rescan(let place): rescan(place)
-    case .leave: watch(false)
-    case .seek:
-      looks.append(Work(name: "look for the hot folder") { await self.seek() })
+    case .leave: around.watch(false)
+    case .seek: errands.append(Errand(name: "look for the hot folder") { await self.seek() })
+    case .rescan(let place): around.rescan(place)
+    default: break
     }
   }
 
-  func look(_ key: Arrival.Key, _ change: Int, _ wanted: [WantedLook]) {
-    var inspection = Inspection()
-    for (directory, wanted) in Dictionary(grouping: wanted, by: \.path.parent).sorted(by: {
-      $0.key < $1.key
-    }) {
-      let names = Dictionary(wanted.map { ($0.path.name!, $0) }, uniquingKeysWith: { $1 })
-      let path = key.path(directory)
-      guard let root = try? presence.open(.hotFolder(key.directory.root)) else { continue }
-      var found = Inspector.look(
-        at: names, in: path, root: root, known: journal.ingested(path))
-      for stone in journal.tombstones where stone.directory == path {
-        Fingerprint(stone.fingerprint).mark(&found.looks, as: stone.job)
-      }
-      inspection.add(found, only: Set(names.keys), below: directory)
+  /// How steps reach the daemon.
+  private final class Host: JobHost, @unchecked Sendable {
+    weak var daemon: ModelDaemon?
+    func post(_ event: Event) { daemon?.post(event) }
+    func post(_ event: Event, after time: Duration) { daemon?.post(event, after: time) }
+    func barrier() async { daemon?.around.barrier() }
+    func pass(_ point: HoldPoint, _ id: JobID) async { daemon?.pass(point, id) }
+  }
+}
+
+/// Has what the daemon says in its log told as part of the story.
+private struct StoryTeller: LogHandler, @unchecked Sendable {
+  let say: (@autoclosure () -> String) -> Void
+  var logLevel: Logger.Level
+  var metadata: Logger.Metadata = [:]
+
+  static func logger(_ around: ModelDaemon.Surroundings) -> Logger {
+    Logger(label: "simulation") { _ in
+      StoryTeller(say: around.say, logLevel: around.isTelling ? .info : .critical)
     }
-    post(.inspected(key, asOf: change, inspection))
   }
 
-  func enqueue(_ job: Job) throws {
-    do {
-      try journal.insert(job, .queued, claiming: true)
-      inserted.insert(job.id)
-      post(.enqueued(job.id))
-    } catch let claimed as ModelJournal.Claimed {
-      try journal.insert(job, .held, claiming: false)
-      inserted.insert(job.id)
-      withoutClaims.insert(job.id)
-      post(.claimed(job.id, by: claimed.other, path: claimed.path))
-    }
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
   }
+
+  func log(event: LogEvent) { say("    log: \(event.message)") }
 }

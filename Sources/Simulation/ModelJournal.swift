@@ -6,178 +6,306 @@ import Paths
 import ReadModel
 import Transfer
 
-/// The journal as the engine uses it, on a disk of its own: a row that was written stays, whatever else is lost.
+/// The journal as the runner uses it, on a disk of its own: a row that was written stays, whatever else is lost.
 ///
-/// A write may fail before it, or be cut off by a kill before or after it; the world decides in ``before``.
-final class ModelJournal {
+/// A write may fail before it, or be cut off by a kill before or after it; the world decides in ``before`` and ``after``.
+// Sendable: one simulation runs in one task from its beginning to its end, and nobody else knows its journal.
+final class ModelJournal: Ledger, @unchecked Sendable {
   struct Row {
-    var job: Job
-    var state: JobState
-    var reason: Reason?
-    var over: JobOverlay?
-    var receipts: [Int: Receipt] = [:]
-    var outcomes: [Int: String] = [:]
-    var publishedFrames = 0
-    var isDurable = false
+    var record: JobRecord
+    var frames: [FrameRecord]
+    /// As it was inserted; nil for one that was cancelled before it had a plan.
+    let job: Job?
+    var staged: [Int: InodeKey] = [:]
+    var made: [MadeDirectoryRecord] = []
     /// Every state that it came to.
     var states: [JobState]
-    let number: Int
+    /// What its history says beside them.
+    var notes: [String] = []
+
+    var state: JobState { JobState(rawValue: record.state)! }
   }
 
   /// A write failed, or nobody lives any more to know whether it did: nothing goes on without a journal.
-  struct Broken: Error {}
+  static let broken = JournalError.inputOutput(path: "the model's", message: "it fails")
 
-  struct Claim: Hashable {
-    let root: String
-    let path: RelativePath
+  private let hotFolders: [HotFolder]
+  private(set) var rows: [JobID: Row] = [:]
+  private var values: [String: Data] = [:]
+  private var claims: [DestinationClaim: JobID] = [:]
+  private var boot: (id: String, firstJob: Int64)?
+  private var stones: [TombstoneRecord] = []
+  private var undosUnderWay: [JobID: UndoRecord] = [:]
+  var before: (_ what: () -> String) throws(JournalError) -> Void = { (_) throws(JournalError) in }
+  /// What just became a row.
+  var after: (_ id: JobID, _ old: JobState?, _ new: JobState) throws(JournalError) -> Void = {
+    (_, _, _) throws(JournalError) in
   }
 
-  private(set) var rows: [JobID: Row] = [:]
-  /// Where volumes were mounted when the daemon began last.
-  private(set) var mounted: Set<String> = []
-  private var failedSyncs: Set<JobID> = []
-  private var claims: [Claim: JobID] = [:]
-  private var boot: (id: String, firstJob: Int)?
-  private(set) var tombstones: [TombstoneRecord] = []
-  var before: (_ what: () -> String) throws -> Void = { _ in }
-  /// What just became a row.
-  var after: (_ id: JobID, _ old: JobState?, _ new: JobState) throws -> Void = { _, _, _ in }
+  init(hotFolders: [HotFolder]) { self.hotFolders = hotFolders }
 
-  private func write<T>(_ what: @autoclosure () -> String, _ body: () throws -> T) throws -> T {
+  private func write<T>(
+    _ what: @autoclosure () -> String, _ body: () throws(JournalError) -> T
+  ) throws(JournalError) -> T {
     try before(what)
     return try body()
   }
 
-  struct Claimed: Error {
-    let path: RelativePath
-    let other: JobID
+  private func change(
+    _ id: JobID, _ what: @autoclosure () -> String, _ body: (inout Row) -> Void
+  ) throws(JournalError) {
+    try before(what)
+    guard rows[id] != nil else { throw JournalError.noSuchJob(id) }
+    body(&rows[id]!)
   }
 
-  func insert(_ job: Job, _ state: JobState, claiming: Bool) throws {
-    try write("insert \(job.id.suffix(4)) \(state)") {
-      if claiming { try take(job) }
-      rows[job.id] = Row(job: job, state: state, states: [state], number: rows.count)
+  // MARK: Jobs
+
+  func insert(
+    _ job: JobRecord, frames: [FrameRecord], claims: [DestinationClaim], at: Date?,
+    cancelReceipt: Data?
+  ) throws(JournalError) -> Int64 {
+    let number = Int64(rows.count + 1)
+    try write("insert \(job.id.suffix(4)) \(job.state)") { () throws(JournalError) in
+      try take(claims, for: job.id)
+      var record = job
+      record.number = number
+      rows[job.id] = Row(
+        record: record, frames: frames,
+        job: try? Job(record, frames: frames, hotFolders: hotFolders),
+        states: [JobState(rawValue: job.state)!])
     }
-    try after(job.id, nil, state)
+    try after(job.id, nil, JobState(rawValue: job.state)!)
+    return number
   }
 
-  /// Of one that was cancelled before it had a plan.
-  func insertCancelled(_ id: JobID, _ tombstones: [TombstoneRecord]) throws {
-    try write("insert \(id.suffix(4)) cancelled") { self.tombstones += tombstones }
-  }
-
-  private func take(_ job: Job) throws {
-    for file in job.plan.files {
-      let claim = Claim(root: job.plan.destinationRoot, path: file.destination)
-      if let other = claims[claim], other != job.id {
-        throw Claimed(path: file.destination, other: other)
+  private func take(_ names: [DestinationClaim], for id: JobID) throws(JournalError) {
+    for claim in names {
+      if let other = claims[claim], other != id {
+        throw JournalError.claimed(path: claim.path, byJob: other)
       }
     }
-    for file in job.plan.files {
-      claims[Claim(root: job.plan.destinationRoot, path: file.destination)] = job.id
-    }
+    for claim in names { claims[claim] = id }
   }
 
-  /// - Returns: whether this call moved it.
   func transition(
-    _ id: JobID, from: Set<JobState>, to: JobState, reason: Reason? = nil, claiming: Bool = false,
-    tombstones: [TombstoneRecord] = []
-  ) throws -> Bool {
-    let old: JobState? = try write("\(id.suffix(4)) → \(to)") {
-      guard let row = rows[id], from.contains(row.state) else { return nil }
-      if claiming { try take(row.job) }
-      rows[id]!.state = to
-      rows[id]!.states.append(to)
-      if let reason { rows[id]!.reason = reason }
-      self.tombstones += tombstones
-      if to.isFinal { claims = claims.filter { $0.value != id } }
+    _ id: String, from: Set<String>, to: String, reason: Data?, note: String?, at: Date,
+    claiming claims: [DestinationClaim], tombstones: [TombstoneRecord], cancelReceipt: Data?
+  ) throws(JournalError) -> Bool {
+    let new = JobState(rawValue: to)!
+    let old = try write("\(id.suffix(4)) → \(to)\(note.map { ", \($0)" } ?? "")") {
+      () throws(JournalError) -> JobState? in
+      guard let row = rows[id] else { throw JournalError.noSuchJob(id) }
+      guard from.contains(row.record.state) else { return nil }
+      if !new.isFinal { try take(claims, for: id) }
+      rows[id]!.record.state = to
+      if let reason { rows[id]!.record.reason = reason.isEmpty ? nil : reason }
+      rows[id]!.record.ended = new.isFinal ? at : nil
+      rows[id]!.states.append(new)
+      for stone in tombstones { lay(stone) }
+      if new.isFinal { self.claims = self.claims.filter { $0.value != id } }
       return row.state
     }
     guard let old else { return false }
-    try after(id, old, to)
+    try after(id, old, new)
     return true
   }
 
-  func record(_ receipts: [Receipt], of id: JobID) throws {
-    try write("\(receipts.count) receipts of \(id.suffix(4))") {
-      for receipt in receipts { rows[id]?.receipts[receipt.index] = receipt }
+  /// A cancel's row, at once.
+  func writeNow(_ row: CancelRow) throws(JournalError) -> Bool {
+    try transition(
+      row.job, from: CancelRow.from, to: JobState.cancelling.rawValue, reason: row.reason.data,
+      note: row.reason.message, at: Date(), claiming: [], tombstones: row.tombstones,
+      cancelReceipt: nil)
+  }
+
+  func amend(reason: Data, note: String, of id: String, at: Date) throws(JournalError) {
+    try change(id, "\(id.suffix(4)): \(note)") {
+      $0.record.reason = reason
+      $0.notes.append(note)
     }
   }
 
-  func forgetReceipts(of id: JobID) throws {
-    try write("forget the receipts of \(id.suffix(4))") { rows[id]?.receipts = [:] }
+  func note(_ text: String, on id: String, at: Date) throws(JournalError) {
+    try change(id, "\(id.suffix(4)): \(text)") { $0.notes.append(text) }
   }
 
-  func markFrames(_ outcomes: [(Int, String)], of id: JobID, published: Int? = nil) throws {
-    try write("outcomes of \(id.suffix(4))") {
-      for (ordinal, outcome) in outcomes { rows[id]?.outcomes[ordinal] = outcome }
-      if let published { rows[id]?.publishedFrames = published }
+  func setOver(_ over: String?, of id: String) throws(JournalError) {
+    try change(id, "\(over ?? "nothing") lies over \(id.suffix(4))") { $0.record.over = over }
+  }
+
+  func update(_ progress: JobProgress, of id: String, made: [MadeDirectoryRecord])
+    throws(JournalError)
+  {
+    try change(id, "progress of \(id.suffix(4))") {
+      $0.record.publishedFrames = progress.publishedFrames
+      if !made.isEmpty { $0.made = made }
     }
   }
 
-  func setDurable(_ id: JobID) throws {
-    try write("\(id.suffix(4)) is durable") { rows[id]?.isDurable = true }
+  func setDurable(_ id: String) throws(JournalError) {
+    try change(id, "\(id.suffix(4)) is durable") { $0.record.durable = true }
   }
 
-  func setMounted(_ path: String, _ isMounted: Bool) throws {
-    try write("\(path) is \(isMounted ? "" : "not ")mounted") {
-      if isMounted { mounted.insert(path) } else { mounted.remove(path) }
+  // MARK: Frames
+
+  func record(receipts: [ReceiptRecord], of id: String, progress: JobProgress?)
+    throws(JournalError)
+  {
+    try change(id, "\(receipts.count) receipts of \(id.suffix(4))") {
+      for receipt in receipts {
+        $0.frames[receipt.ordinal].receipt = receipt.data
+        $0.frames[receipt.ordinal].digest = receipt.digest
+        $0.staged[receipt.ordinal] = receipt.staged
+      }
     }
   }
 
-  func markFailedSync(_ id: JobID) throws {
-    try write("a sync of \(id.suffix(4)) failed") { _ = failedSyncs.insert(id) }
+  func forgetReceipts(of id: String, ordinals: [Int]?) throws(JournalError) {
+    try change(id, "forget the receipts of \(id.suffix(4))") {
+      for ordinal in ordinals ?? Array($0.frames.indices) {
+        $0.frames[ordinal].receipt = nil
+        $0.frames[ordinal].digest = nil
+        $0.staged[ordinal] = nil
+      }
+    }
   }
 
-  func hasFailedSync(_ id: JobID) -> Bool { failedSyncs.contains(id) }
-
-  func setOver(_ over: JobOverlay?, of id: JobID) throws {
-    try write("\(id.suffix(4)) over") { rows[id]?.over = over }
-  }
-
-  func removeTombstones(of id: JobID) throws {
-    try write("no tombstone of \(id.suffix(4))") { tombstones.removeAll { $0.job == id } }
-  }
-
-  func setBoot(_ id: String) throws {
-    try write("the boot is \(id)") {
-      if boot?.id == id { return }
-      let unfinished = unfinished.map(\.number).min()
-      boot = (id, unfinished ?? rows.count)
+  func markFrames(
+    _ outcomes: [(ordinal: Int, outcome: String)], of id: String, progress: JobProgress?
+  ) throws(JournalError) {
+    try change(id, "outcomes of \(id.suffix(4))") {
+      for (ordinal, outcome) in outcomes { $0.frames[ordinal].outcome = outcome }
+      if let progress { $0.record.publishedFrames = progress.publishedFrames }
     }
   }
 
   // MARK: Reading
 
-  var undurable: [Row] {
-    rows.values.filter { $0.state == .done && !$0.isDurable }.sorted { $0.number < $1.number }
+  func job(_ id: String) -> JobRecord? { rows[id]?.record }
+  func frames(of id: String) -> [FrameRecord] { rows[id]?.frames ?? [] }
+
+  private func records(where isWanted: (Row) -> Bool) -> [JobRecord] {
+    rows.values.filter(isWanted).map(\.record).sorted { $0.number < $1.number }
   }
 
-  func ended(beforeBoot id: String) -> [Row] {
+  func unfinished() -> [JobRecord] { records { $0.record.ended == nil } }
+  func undurable() -> [JobRecord] { records { $0.state == .done && !$0.record.durable } }
+
+  func ended(beforeBoot id: String) -> [JobRecord] {
     if boot?.id == id { return [] }
-    return rows.values.filter { $0.state.isFinal && $0.number >= boot?.firstJob ?? 0 }
-      .sorted { $0.number < $1.number }
+    return records { $0.record.ended != nil && $0.record.number >= boot?.firstJob ?? 0 }
   }
 
-  var unfinished: [Row] {
-    rows.values.filter { !$0.state.isFinal }.sorted { $0.number < $1.number }
+  func setBoot(_ id: String) throws(JournalError) {
+    try write("the boot is \(id)") { () throws(JournalError) in
+      if boot?.id == id { return }
+      boot = (id, unfinished().first?.number ?? Int64(rows.count + 1))
+    }
   }
 
-  /// What was already taken from one directory, newest job first.
-  func ingested(_ directory: RelativePath) -> [FileName: [IngestedRecord]] {
+  func ingested(hotFolder: String, directory: RelativePath) -> [FileName: [IngestedRecord]] {
     var found: [FileName: [IngestedRecord]] = [:]
-    for row in rows.values.sorted(by: { $0.number > $1.number })
-    where row.state == .committing || row.state == .done || row.publishedFrames > 0 {
-      for (index, file) in row.job.plan.files.enumerated() where file.source.parent == directory {
-        let snapshot = file.snapshot
-        found[file.source.name!, default: []].append(
+    for row in rows.values.sorted(by: { $0.record.number > $1.record.number })
+    where row.record.hotFolder == hotFolder
+      && (row.state == .committing || row.state == .done || row.record.publishedFrames > 0)
+    {
+      for frame in row.frames
+      where frame.source.parent == directory && frame.outcome != Journal.undone {
+        found[frame.source.name!, default: []].append(
           IngestedRecord(
-            inode: snapshot.inode, birth: snapshot.birth, size: snapshot.size,
-            modified: snapshot.modified, changed: snapshot.changed, job: row.job.id,
-            digest: row.receipts[index]?.digest?.bytes, destination: file.destination,
-            state: row.state.rawValue, outcome: row.outcomes[index]))
+            inode: frame.inode, birth: frame.birth, size: frame.size, modified: frame.modified,
+            changed: frame.changed, job: row.record.id, digest: frame.digest,
+            destination: frame.destination, state: row.record.state, outcome: frame.outcome))
       }
     }
     return found
+  }
+
+  // MARK: Tombstones and values
+
+  func tombstones() -> [TombstoneRecord] { stones }
+
+  func add(_ tombstone: TombstoneRecord) throws(JournalError) {
+    try write("a tombstone of \(tombstone.job.suffix(4))") { () throws(JournalError) in
+      lay(tombstone)
+    }
+  }
+
+  private func lay(_ stone: TombstoneRecord) {
+    stones.removeAll {
+      $0.hotFolder == stone.hotFolder && $0.directory == stone.directory
+        && $0.pattern == stone.pattern
+    }
+    stones.append(stone)
+  }
+
+  func removeTombstones(of id: String) throws(JournalError) {
+    try write("no tombstone of \(id.suffix(4))") { () throws(JournalError) in
+      stones.removeAll { $0.job == id }
+    }
+  }
+
+  func value(for key: String) -> Data? { values[key] }
+
+  func setValue(_ value: Data?, for key: String) throws(JournalError) {
+    try write("'\(key)'") { () throws(JournalError) in values[key] = value }
+  }
+
+  // MARK: Undo
+
+  func beginUndo(
+    of id: String, settings: Data, claims names: [DestinationClaim], reason: Data, note: String,
+    at: Date
+  ) throws(JournalError) -> Bool {
+    try write("\(id.suffix(4)) is to be undone") { () throws(JournalError) in
+      if undosUnderWay[id] != nil { return false }
+      let taken = names.filter { claims[$0].map { rows[$0]?.state == .held } ?? false }
+      try take(names.filter { !taken.contains($0) }, for: id)
+      for claim in taken { claims[claim] = id }
+      undosUnderWay[id] = UndoRecord(job: id, settings: settings, isSecured: false)
+      rows[id]!.record.reason = reason
+      return true
+    }
+  }
+
+  func setSecured(_ id: String) throws(JournalError) {
+    try write("the sources of \(id.suffix(4)) are secured") { () throws(JournalError) in
+      undosUnderWay[id]?.isSecured = true
+    }
+  }
+
+  func endUndo(of id: String, _ outcome: UndoOutcome, at: Date) throws(JournalError) {
+    try change(id, "\(id.suffix(4)): \(outcome.notes.joined(separator: "; "))") {
+      for ordinal in outcome.undone { $0.frames[ordinal].outcome = Journal.undone }
+      for (ordinal, why) in outcome.kept { $0.frames[ordinal].outcome = why }
+      $0.record.reason = outcome.reason
+      $0.record.publishedFrames = max(0, $0.record.publishedFrames - outcome.undone.count)
+    }
+    claims = claims.filter { $0.value != id }
+    undosUnderWay[id] = nil
+    if !outcome.tombstones.isEmpty {
+      stones.removeAll { $0.job == id }
+      for stone in outcome.tombstones { lay(stone) }
+    }
+  }
+
+  func undos() -> [UndoRecord] {
+    undosUnderWay.values.sorted {
+      rows[$0.job]!.record.number < rows[$1.job]!.record.number
+    }
+  }
+
+  func made(by id: String) -> [MadeDirectoryRecord] { rows[id]?.made ?? [] }
+
+  func otherDelivery(of files: [(InodeKey, RelativePath)], besides id: String) -> String? {
+    for row in rows.values.sorted(by: { $0.record.number < $1.record.number })
+    where row.record.id != id && row.state != .cancelled {
+      for (ordinal, key) in row.staged where row.frames[ordinal].outcome != Journal.undone {
+        let destination = row.frames[ordinal].destination
+        if files.contains(where: { $0.0 == key && $0.1 == destination }) { return row.record.id }
+      }
+    }
+    return nil
   }
 }

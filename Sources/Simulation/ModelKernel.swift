@@ -24,8 +24,12 @@ final class ModelKernel: Kernel, @unchecked Sendable {
   private var opened: [Int32: Opened] = [:]
   private var lastDescriptor: Int32 = 2
   private var lastMount: UInt64 = 1
-  /// Nanoseconds since 1970; each call takes some time.
+  /// Nanoseconds, never backwards; each call takes some time.
   var now: Int64 = 1_000_000_000_000
+  /// By how much the wall clock was set beside it, nanoseconds.
+  var skew: Int64 = 0
+  /// Nanoseconds since 1970: what files are stamped with.
+  var clock: Int64 { now + skew }
   var boot = 1
   /// The most that one read or write of a frame moves, in bytes.
   var chunk = 8
@@ -128,11 +132,11 @@ final class ModelKernel: Kernel, @unchecked Sendable {
         node = next
       } else {
         guard index == parts.count - 1, flags & O_CREAT != 0 else { throw .notFound }
-        node = try start.volume.make(.file, name, in: node, now)
+        node = try start.volume.make(.file, name, in: node, clock)
         changed("create", start)
       }
     }
-    if flags & O_TRUNC != 0, node.kind == .file { try start.volume.truncate(node, to: 0, now) }
+    if flags & O_TRUNC != 0, node.kind == .file { try start.volume.truncate(node, to: 0, clock) }
     if flags & O_DIRECTORY != 0, node.kind != .directory { throw .notADirectory }
     if node.kind == .socket { throw Errno(rawValue: ENXIO) }
     return keep(Opened(volume: start.volume, node: node, mount: start.mount))
@@ -178,21 +182,21 @@ final class ModelKernel: Kernel, @unchecked Sendable {
   func makeDirectory(_ directory: Int32, _ name: [UInt8], _ mode: mode_t) throws(Errno) {
     let place = try get(directory)
     try call("mkdirat", place, shown(name))
-    _ = try place.volume.make(.directory, FileName(name), in: place.node, now)
+    _ = try place.volume.make(.directory, FileName(name), in: place.node, clock)
     changed("mkdirat", place)
   }
 
   func unlink(_ directory: Int32, _ name: [UInt8]) throws(Errno) {
     let place = try get(directory)
     try call("unlinkat", place, shown(name))
-    try place.volume.unlink(FileName(name), in: place.node, directory: false, now)
+    try place.volume.unlink(FileName(name), in: place.node, directory: false, clock)
     changed("unlinkat", place)
   }
 
   func removeDirectory(_ directory: Int32, _ name: [UInt8]) throws(Errno) {
     let place = try get(directory)
     try call("rmdir", place, shown(name))
-    try place.volume.unlink(FileName(name), in: place.node, directory: true, now)
+    try place.volume.unlink(FileName(name), in: place.node, directory: true, clock)
     changed("rmdir", place)
   }
 
@@ -204,7 +208,7 @@ final class ModelKernel: Kernel, @unchecked Sendable {
     try call("renameat2", from, "\(shown(name)) → \(shown(newName))")
     guard from.volume === to.volume else { throw .crossDevice }
     try from.volume.rename(
-      FileName(name), in: from.node, to: FileName(newName), in: to.node, rule, now)
+      FileName(name), in: from.node, to: FileName(newName), in: to.node, rule, clock)
     changed("renameat2", to)
   }
 
@@ -215,14 +219,14 @@ final class ModelKernel: Kernel, @unchecked Sendable {
     try call("linkat", from, "\(shown(name)) → \(shown(newName))")
     guard from.volume === to.volume else { throw .crossDevice }
     try from.volume.link(
-      try child(FileName(name), of: from.node), FileName(newName), in: to.node, now)
+      try child(FileName(name), of: from.node), FileName(newName), in: to.node, clock)
     changed("linkat", to)
   }
 
   func makeSymlink(_ directory: Int32, _ name: [UInt8], to target: [UInt8]) throws(Errno) {
     let place = try get(directory)
     try call("symlinkat", place, shown(name))
-    _ = try place.volume.make(.symlink, FileName(name), in: place.node, now, target: target)
+    _ = try place.volume.make(.symlink, FileName(name), in: place.node, clock, target: target)
     changed("symlinkat", place)
   }
 
@@ -253,7 +257,7 @@ final class ModelKernel: Kernel, @unchecked Sendable {
     let place = try get(file)
     try call("pwrite", place)
     let count = bytes.count < Self.frame ? min(bytes.count, chunk) : bytes.count
-    try place.volume.write(Array(bytes.prefix(count)), at: offset, of: place.node, now)
+    try place.volume.write(Array(bytes.prefix(count)), at: offset, of: place.node, clock)
     changed("pwrite", place)
     return count
   }
@@ -263,22 +267,22 @@ final class ModelKernel: Kernel, @unchecked Sendable {
     try call("ficlone", to)
     guard from.volume === to.volume else { throw .crossDevice }
     guard to.volume.traits.sharesBlocks else { throw .unsupported }
-    try to.volume.truncate(to.node, to: 0, now)
-    try to.volume.write(from.node.bytes, at: 0, of: to.node, now)
+    try to.volume.truncate(to.node, to: 0, clock)
+    try to.volume.write(from.node.bytes, at: 0, of: to.node, clock)
     changed("ficlone", to)
   }
 
   func allocate(_ file: Int32, _ size: Int) throws(Errno) {
     let place = try get(file)
     try call("fallocate", place)
-    try place.volume.truncate(place.node, to: max(size, place.node.bytes.count), now)
+    try place.volume.truncate(place.node, to: max(size, place.node.bytes.count), clock)
     changed("fallocate", place)
   }
 
   func truncate(_ file: Int32, to size: Int) throws(Errno) {
     let place = try get(file)
     try call("ftruncate", place)
-    try place.volume.truncate(place.node, to: size, now)
+    try place.volume.truncate(place.node, to: size, clock)
     changed("ftruncate", place)
   }
 
@@ -293,7 +297,7 @@ final class ModelKernel: Kernel, @unchecked Sendable {
     let place = try get(file)
     try call("utimensat", place)
     place.node.modified = place.volume.stamp(nanoseconds)
-    place.node.changed = place.volume.stamp(now)
+    place.node.changed = place.volume.stamp(clock)
   }
 
   func sync(_ file: Int32) throws(Errno) {

@@ -96,8 +96,8 @@ extension World {
   // MARK: At a row
 
   func check(row id: JobID, _ old: JobState?, _ new: JobState) {
-    guard let row = journal.rows[id] else { return }
-    let isReopened = old == .done && new == .committing && !row.isDurable && isPowerCut
+    guard let row = journal.rows[id], let job = row.job else { return }
+    let isReopened = old == .done && new == .committing && !row.record.durable && isPowerCut
     let isRetried = old == .failed && new == .queued
     if let old, old.isFinal, !isReopened, !isRetried { broken("\(id) went from \(old) to \(new)") }
     // Held after its commit nothing of it is visible, and it may be cancelled like any other.
@@ -110,11 +110,11 @@ extension World {
     case .committing where old == .cancelling:
       broken("\(id) is committed after its cancel stood in the journal")
     case .committing:
-      let standing = sentinels(over: row.job)
+      let standing = sentinels(over: job)
       if sentinelsAtCommit.contains(where: { node in standing.contains { $0 === node } }) {
         broken("\(id) was committed below a sentinel")
       }
-    case .cancelled: checkNoTrace(row.job)
+    case .cancelled: checkNoTrace(job)
     default: break
     }
   }
@@ -162,7 +162,7 @@ extension World {
       broken("\(job.id) is stuck in \(job.state)")
     }
     for row in journal.rows.values where !row.state.isFinal && row.state != .held {
-      broken("\(row.job.id) is stuck in \(row.state) by its row")
+      broken("\(row.record.id) is stuck in \(row.state) by its row")
     }
     for arrival in daemon.intake.arrivals.values {
       switch arrival.phase {
@@ -178,8 +178,10 @@ extension World {
     }) {
       for place in node.places where place.name.bytes.starts(with: ".hotplate-".utf8) {
         let id = String(decoding: place.name.bytes.dropFirst(10), as: UTF8.self)
-        let isUnfinished = journal.rows[id].map { !$0.state.isFinal } ?? false
-        if !isUnfinished, !daemon.reported.contains(id), !reportedEver.contains(id) {
+        let row = journal.rows[id]
+        let isUnfinished = row.map { !$0.state.isFinal } ?? false
+        let isReported = row?.notes.contains { $0.contains("staging") } ?? false
+        if !isUnfinished, !isReported {
           broken("\(volume.path(of: node)!) is left over")
         }
       }

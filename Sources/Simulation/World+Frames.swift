@@ -17,7 +17,7 @@ extension World {
       if let next = node.entries[name], next.kind == .directory {
         node = next
       } else if node.entries[name] == nil,
-        let made = try? volume.make(.directory, name, in: node, kernel.now)
+        let made = try? volume.make(.directory, name, in: node, kernel.clock)
       {
         volume.syncLast()
         node = made
@@ -54,11 +54,11 @@ extension World {
     for frame in first...first + Int.random(in: 0...3, using: &random) {
       let name = FileName("\(head)_\(letter).\(frame).dat")
       guard parent.entries[name] == nil,
-        let node = try? volume.make(.file, name, in: parent, kernel.now)
+        let node = try? volume.make(.file, name, in: parent, kernel.clock)
       else { continue }
       volume.syncLast()
       let content = content(for: name)
-      guard (try? volume.write(content, at: 0, of: node, kernel.now)) != nil else {
+      guard (try? volume.write(content, at: 0, of: node, kernel.clock)) != nil else {
         discard(name, in: parent)
         continue
       }
@@ -68,7 +68,7 @@ extension World {
   }
 
   func discard(_ name: FileName, in parent: Node) {
-    try? volume.unlink(name, in: parent, directory: false, kernel.now)
+    try? volume.unlink(name, in: parent, directory: false, kernel.clock)
     volume.syncLast()
   }
 
@@ -79,7 +79,7 @@ extension World {
     let name = FileName(
       "\("cmf".randomElement(using: &random)!)_b.\(Int.random(in: 1...4, using: &random)).dat")
     guard parent.entries[name] == nil,
-      let node = try? volume.make(.file, name, in: parent, kernel.now)
+      let node = try? volume.make(.file, name, in: parent, kernel.clock)
     else { return }
     volume.syncLast()
     node.writers += 1
@@ -96,13 +96,13 @@ extension World {
       writers.remove(at: index)
       return finish(writer)
     }
-    try? volume.write(Array(writer.content[..<next]), at: 0, of: writer.node, kernel.now)
+    try? volume.write(Array(writer.content[..<next]), at: 0, of: writer.node, kernel.clock)
   }
 
   func finish(_ writer: Writer) {
     writer.node.writers -= 1
     writer.node.openings -= 1
-    let isThere = (try? volume.write(writer.content, at: 0, of: writer.node, kernel.now)) != nil
+    let isThere = (try? volume.write(writer.content, at: 0, of: writer.node, kernel.clock)) != nil
     guard let place = writer.node.places.first else { return volume.settle(writer.node) }
     if isThere {
       own(writer.node, writer.content, place.name)
@@ -123,9 +123,9 @@ extension World {
   /// One of the frames, more often than not of a job under way.
   func frame() -> (parent: Node, name: FileName, node: Node)? {
     let all = frames
-    let underWay = Set(
-      (daemon?.intake.jobs.values ?? [:].values).filter { $0.state != .held }
-        .flatMap { $0.plan.files.map(\.source) })
+    let jobs = (daemon?.intake.jobs.values ?? [:].values).filter { $0.state != .held }
+    let atWork = jobs.filter { $0.id == daemon?.current }
+    let underWay = Set((atWork.isEmpty ? jobs : atWork).flatMap { $0.plan.files.map(\.source) })
     let busy = all.filter { frame in
       guard let path = volume.path(of: frame.parent)?.relative(to: Self.hot) else { return false }
       return underWay.contains(path.appending(frame.name))
@@ -153,8 +153,8 @@ extension World {
     guard let frame = frame() else { return }
     let content = content(for: frame.name)
     disown(frame.node)
-    guard (try? volume.truncate(frame.node, to: 0, kernel.now)) != nil,
-      (try? volume.write(content, at: 0, of: frame.node, kernel.now)) != nil
+    guard (try? volume.truncate(frame.node, to: 0, kernel.clock)) != nil,
+      (try? volume.write(content, at: 0, of: frame.node, kernel.clock)) != nil
     else { return giveUp(frame.node) }
     own(frame.node, content, frame.name)
     say("somebody rewrites \(frame.name) in place")
@@ -162,17 +162,17 @@ extension World {
 
   func saveByRename() {
     guard let frame = frame(),
-      let node = try? volume.make(.file, ".save.tmp", in: frame.parent, kernel.now)
+      let node = try? volume.make(.file, ".save.tmp", in: frame.parent, kernel.clock)
     else { return }
     volume.syncLast()
     let content = content(for: frame.name)
-    guard (try? volume.write(content, at: 0, of: node, kernel.now)) != nil else {
+    guard (try? volume.write(content, at: 0, of: node, kernel.clock)) != nil else {
       return discard(".save.tmp", in: frame.parent)
     }
     disown(frame.node)
     own(node, content, frame.name)
     try? volume.rename(
-      ".save.tmp", in: frame.parent, to: frame.name, in: frame.parent, .plain, kernel.now)
+      ".save.tmp", in: frame.parent, to: frame.name, in: frame.parent, .plain, kernel.clock)
     volume.syncLast()
     say("somebody saves \(frame.name) by a rename, inode \(node.number)")
   }
@@ -198,7 +198,7 @@ extension World {
     guard let found = existingDirectory() else { return }
     say("somebody removes \(found.name) with all in it")
     remove(found.node)
-    try? volume.unlink(found.name, in: found.parent, directory: true, kernel.now)
+    try? volume.unlink(found.name, in: found.parent, directory: true, kernel.clock)
     volume.syncLast()
   }
 
@@ -206,7 +206,7 @@ extension World {
     for (name, node) in directory.entries.sorted(by: { $0.key < $1.key }) {
       if node.kind == .directory {
         remove(node)
-        try? volume.unlink(name, in: directory, directory: true, kernel.now)
+        try? volume.unlink(name, in: directory, directory: true, kernel.clock)
         volume.syncLast()
       } else {
         disown(node)
@@ -239,9 +239,9 @@ extension World {
 
   func move(_ name: FileName, in parent: Node, to newName: FileName, in newParent: Node) {
     guard
-      (try? volume.rename(name, in: parent, to: newName, in: newParent, .noReplace, kernel.now))
+      (try? volume.rename(name, in: parent, to: newName, in: newParent, .noReplace, kernel.clock))
         != nil
-        || (try? volume.rename(name, in: parent, to: newName, in: newParent, .plain, kernel.now))
+        || (try? volume.rename(name, in: parent, to: newName, in: newParent, .plain, kernel.clock))
           != nil
     else { return }
     volume.syncLast()

@@ -19,9 +19,10 @@ extension World {
       }
     }
     let deeds: [(Int, () -> Void)] = [
-      (5, bringFrames), (2, beginWriting), (3, goOnWriting), (2, rewriteFrame), (2, saveByRename),
+      (7, bringFrames), (2, beginWriting), (3, goOnWriting), (2, rewriteFrame), (2, saveByRename),
       (2, removeFrame), (1, removeDirectory), (1, moveDirectory), (2, dropSentinel),
-      (2, removeSentinel), (1, cancelByHand), (1, retryByHand), (1, putForeign),
+      (2, removeSentinel), (1, cancelByHand), (1, retryByHand), (1, reviveByHand),
+      (1, undoByHand), (1, changeRules), (1, setClock), (1, putForeign),
       (1, disturbPublished),
       (1, linkElsewhere), (1, toggleVault), (1, toggleHot), (1, toggleSpace), (1, toggleReadOnly),
       (1, overflow),
@@ -61,7 +62,7 @@ extension World {
     let name = FileName("\(stems.randomElement(using: &random)!).cancel")
     let kind: FileKind = [.file, .directory, .symlink].randomElement(using: &random)!
     guard parent.entries[name] == nil,
-      (try? volume.make(kind, name, in: parent, kernel.now)) != nil
+      (try? volume.make(kind, name, in: parent, kernel.clock)) != nil
     else { return }
     volume.syncLast()
     say("somebody drops \(name) into \(volume.path(of: parent)!)")
@@ -73,7 +74,7 @@ extension World {
       for (name, node) in directory.entries.sorted(by: { $0.key < $1.key }) {
         if name.bytes.suffix(7).elementsEqual(".cancel".utf8), random.once(in: 2) {
           try? volume.unlink(
-            name, in: directory, directory: node.kind == .directory, kernel.now)
+            name, in: directory, directory: node.kind == .directory, kernel.clock)
           volume.syncLast()
           say("somebody removes \(name)")
           return
@@ -98,6 +99,35 @@ extension World {
     guard let id = resting.map(\.id).sorted().randomElement(using: &random) else { return }
     say("somebody tries \(id) again")
     daemon.post(.retry(id, changed: nil))
+  }
+
+  /// What a cancel or an undo has forbidden may be taken again.
+  func reviveByHand() {
+    guard let daemon, let stone = journal.tombstones().randomElement(using: &random) else { return }
+    guard daemon.intake.jobs[stone.job] == nil else { return }
+    say("somebody has what \(stone.job) took taken again")
+    do { try journal.removeTombstones(of: stone.job) } catch { return }
+    daemon.post(.revived(stone.job))
+  }
+
+  func undoByHand() {
+    let done = journal.rows.values.filter { $0.state == .done }.map(\.record.id).sorted()
+    guard let daemon, let id = done.randomElement(using: &random) else { return }
+    say("somebody undoes \(id)")
+    daemon.undo(id)
+  }
+
+  func changeRules() {
+    let number = Int.random(in: habits.ruleSets.indices, using: &random)
+    say("the rules are now those of number \(number)")
+    rules = habits.ruleSets[number]
+    daemon?.post(.rulesChanged(rules))
+  }
+
+  /// The wall clock jumps, by up to a day.
+  func setClock() {
+    kernel.skew += Int64.random(in: -86_400...86_400, using: &random) * 1_000_000_000
+    say("the clock is set to \(moment.wall)")
   }
 
   func sentinels(over job: Job) -> [Node] {

@@ -9,7 +9,9 @@ import Watching
 extension World {
   /// A place at a destination that some sequence goes to.
   func destination() -> (Volume, RelativePath) {
-    let planned = (daemon?.intake.jobs.values ?? [:].values).flatMap { job in
+    let jobs = daemon?.intake.jobs ?? [:]
+    let atWork = daemon?.current.flatMap { jobs[$0] }.map { [$0] }
+    let planned = (atWork ?? Array(jobs.values)).flatMap { job in
       job.plan.files.map { (job.plan.destinationRoot == "/vault", $0.destination) }
     }.sorted { $0.1 < $1.1 }
     if !random.once(in: 3), let (isFar, path) = planned.randomElement(using: &random) {
@@ -28,15 +30,15 @@ extension World {
     guard let top = volume.node(at: path.parent.parent) else { return }
     var parent = volume.node(at: path.parent)
     if parent == nil {
-      parent = try? volume.make(.directory, path.parent.name!, in: top, kernel.now)
+      parent = try? volume.make(.directory, path.parent.name!, in: top, kernel.clock)
       volume.syncLast()
     }
     guard let parent, parent.kind == .directory,
-      let node = try? volume.make(.file, path.name!, in: parent, kernel.now)
+      let node = try? volume.make(.file, path.name!, in: parent, kernel.clock)
     else { return }
     volume.syncLast()
     generation += 1
-    try? volume.write(Array("foreign \(generation)".utf8), at: 0, of: node, kernel.now)
+    try? volume.write(Array("foreign \(generation)".utf8), at: 0, of: node, kernel.clock)
     volume.sync(node)
     foreign[ObjectIdentifier(node)] = Foreign(node: node, volume: volume, path: path)
     say("somebody puts a file of his own at \(path)")
@@ -53,7 +55,7 @@ extension World {
     disown(node)
     foreign[ObjectIdentifier(node)] = nil
     for place in node.places where place.parent === parent {
-      try? volume.unlink(place.name, in: parent, directory: false, kernel.now)
+      try? volume.unlink(place.name, in: parent, directory: false, kernel.clock)
       volume.syncLast()
     }
     say("somebody removes \(path) from the destination")
@@ -72,7 +74,7 @@ extension World {
         disown(node)
         foreign[ObjectIdentifier(node)] = nil
         for place in node.places where place.parent === parent {
-          try? volume.unlink(place.name, in: parent, directory: false, kernel.now)
+          try? volume.unlink(place.name, in: parent, directory: false, kernel.clock)
           volume.syncLast()
         }
         say("somebody clears \(path) away")
@@ -84,7 +86,7 @@ extension World {
     guard let frame = frame() else { return }
     generation += 1
     let outside = volume.node(at: RelativePath("outside")!)!
-    try? volume.link(frame.node, FileName("link\(generation)"), in: outside, kernel.now)
+    try? volume.link(frame.node, FileName("link\(generation)"), in: outside, kernel.clock)
     volume.syncLast()
     say("somebody links \(frame.name) elsewhere")
   }

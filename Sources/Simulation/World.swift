@@ -2,6 +2,7 @@ import Files
 import Foundation
 import Glibc
 import Ingest
+import Journal
 import Paths
 import ReadModel
 import Rules
@@ -25,9 +26,11 @@ final class World {
   let vault: Volume
   let base: Volume
   let watcher: ModelWatcher
-  let journal = ModelJournal()
+  let journal: ModelJournal
   var daemon: ModelDaemon?
   let habits: Habits
+  /// Those in force.
+  var rules: RuleSet
 
   /// What the owners have made whole and not removed.
   var owed: [[UInt8]: String] = [:]
@@ -44,8 +47,6 @@ final class World {
   var keepAlive: [Node] = []
   /// Directories of ours that have been visible with all their frames.
   var wholeOnce: Set<ObjectIdentifier> = []
-  /// Jobs of which some life of the daemon said that staging stays.
-  var reportedEver: Set<JobID> = []
 
   /// Told of since the commit of the current job began.
   var sentinelsAtCommit: [Node] = []
@@ -83,6 +84,10 @@ final class World {
     let content: [UInt8]
   }
 
+  static let hotFolders = [
+    HotFolder(
+      name: "drop", path: "/volume/drop", roots: ["default": "/volume/shows", "vault": "/vault"])
+  ]
   static let hot = RelativePath("drop")!
   static let shows = RelativePath("shows")!
 
@@ -90,6 +95,8 @@ final class World {
     self.isTelling = isTelling
     random = Numbers(seed: seed)
     habits = Habits(&random)
+    rules = habits.ruleSets[0]
+    journal = ModelJournal(hotFolders: Self.hotFolders)
     base = Volume("base", device: 1)
     volume = Volume("volume", device: 2, habits.traits(&random))
     vault = Volume("vault", device: 3, habits.traits(&random))
@@ -97,10 +104,10 @@ final class World {
     kernel.chunk = habits.chunk
     watcher = ModelWatcher(volume, at: Self.hot)
     for name: FileName in ["volume", "vault"] {
-      _ = try? base.make(.directory, name, in: base.root, kernel.now)
+      _ = try? base.make(.directory, name, in: base.root, kernel.clock)
     }
     for name: FileName in ["drop", "shows", "outside"] {
-      _ = try? volume.make(.directory, name, in: volume.root, kernel.now)
+      _ = try? volume.make(.directory, name, in: volume.root, kernel.clock)
     }
     for volume in [base, volume, vault] { volume.syncAll() }
     kernel.mount(volume, at: "/volume")
@@ -112,8 +119,10 @@ final class World {
     }
     kernel.before = { [unowned self] (call) throws(Errno) in try before(call) }
     kernel.after = { [unowned self] in after($0) }
-    journal.before = { [unowned self] in try beforeRow($0) }
-    journal.after = { [unowned self] in try afterRow($0, $1, $2) }
+    journal.before = { [unowned self] (what) throws(JournalError) in try beforeRow(what) }
+    journal.after = { [unowned self] (id, old, new) throws(JournalError) in
+      try afterRow(id, old, new)
+    }
   }
 
   func say(_ text: @autoclosure () -> String) { if isTelling { story.append(text()) } }
@@ -126,7 +135,7 @@ final class World {
   var moment: Moment {
     Moment(
       uptime: .nanoseconds(kernel.now - birth),
-      wall: Date(timeIntervalSince1970: Double(kernel.now / 1_000_000) / 1000))
+      wall: Date(timeIntervalSince1970: Double(kernel.clock / 1_000_000) / 1000))
   }
 
   // MARK: The daemon's life
@@ -136,25 +145,19 @@ final class World {
     isDead = false
     say("the daemon starts")
     let daemon = ModelDaemon(
-      hotFolders: [
-        HotFolder(
-          name: "drop", path: "/volume/drop",
-          roots: ["default": "/volume/shows", "vault": "/vault"])
-      ], rules: habits.rules, durability: habits.durability, journal: journal,
-      limits: Intake.Limits(),
-      makeID: { [ids] _ in ids.next() }, now: { [unowned self] in moment },
-      say: { [unowned self] in say($0()) },
-      rescan: { [unowned self] in watcher.rescan($0, first: random.once(in: 2)) },
-      barrier: { [unowned self] in deliver(watcher.events.count) },
-      watch: { [unowned self] in $0 ? watcher.start() : watcher.stop() })
-    daemon.onStep = { [unowned self] job, isCommit in
-      // The moments at which a look has just been taken, or is about to be, for the last time.
-      if !isCalm, random.once(in: 5) { interfere() }
-      if isCommit { sentinelsAtCommit = sentinels(over: job) }
-    }
+      hotFolders: Self.hotFolders, rules: rules, durability: habits.durability, journal: journal,
+      makeID: { [ids] _ in ids.next() },
+      ModelDaemon.Surroundings(
+        now: { [unowned self] in moment }, say: { [unowned self] in say($0()) },
+        isTelling: isTelling,
+        rescan: { [unowned self] in watcher.rescan($0, first: random.once(in: 2)) },
+        barrier: { [unowned self] in deliver(watcher.events.count) },
+        watch: { [unowned self] in $0 ? watcher.start() : watcher.stop() },
+        pass: { [unowned self] in pass($0, $1) }))
     self.daemon = daemon
+    if !isCalm, habits.kills, random.once(in: 4) { killIn = Int.random(in: 0...80, using: &random) }
     do {
-      try await daemon.recover()
+      try await daemon.start()
     } catch {
       say("it cannot start: \(error)")
       stop()
@@ -167,10 +170,10 @@ final class World {
     kills += 1
     say("kill -9 at \(calls) calls")
     stop()
+    if !isCalm, random.once(in: 3) { cutPower() }
   }
 
   func stop() {
-    reportedEver.formUnion(daemon?.reported ?? [])
     daemon = nil
     watcher.stop()
     kernel.closeAll()
@@ -206,7 +209,8 @@ final class World {
       }
     }
     if !isCalm, !isActing {
-      if random.once(in: habits.interference) {
+      let isAmbush = daemon?.current != nil && "\(call.name)" == habits.ambush
+      if random.once(in: isAmbush ? 4 : habits.interference) {
         say("    meanwhile, before \(call.name) \(call.text()):")
         interfere()
       }
@@ -235,8 +239,8 @@ final class World {
     return possible.randomElement(using: &random)
   }
 
-  private func beforeRow(_ what: () -> String) throws {
-    if isDead { throw ModelJournal.Broken() }
+  private func beforeRow(_ what: () -> String) throws(JournalError) {
+    if isDead { throw ModelJournal.broken }
     calls += 1
     if !isCalm, !isActing {
       if random.once(in: habits.deafness) { deliver(Int.random(in: 1...3, using: &random)) }
@@ -244,22 +248,28 @@ final class World {
       if random.once(in: habits.interference) { interfere() }
       if random.once(in: 200) {
         say("    the journal's disk is full at: \(what())")
-        throw ModelJournal.Broken()
+        throw ModelJournal.broken
       }
       if random.once(in: 60) {
         isDead = true
-        throw ModelJournal.Broken()
+        throw ModelJournal.broken
       }
     }
     say("    journal: \(what())")
   }
 
-  private func afterRow(_ id: JobID, _ old: JobState?, _ new: JobState) throws {
+  private func afterRow(_ id: JobID, _ old: JobState?, _ new: JobState) throws(JournalError) {
     check(row: id, old, new)
     if !isCalm, random.once(in: 60) {
       isDead = true
-      throw ModelJournal.Broken()
+      throw ModelJournal.broken
     }
+  }
+
+  /// The moments at which a look has just been taken, or is about to be, for the last time.
+  private func pass(_ point: HoldPoint, _ job: Job) {
+    if !isCalm, random.once(in: 5) { interfere() }
+    if point == .beforeProbe { sentinelsAtCommit = sentinels(over: job) }
   }
 
   func deliver(_ count: Int) {
@@ -309,7 +319,7 @@ final class World {
         daemon.handleNext()
       } else if !watcher.events.isEmpty, !random.once(in: 4) {
         deliver(Int.random(in: 1...8, using: &random))
-      } else if !daemon.chains.isEmpty || !daemon.looks.isEmpty {
+      } else if !daemon.chains.isEmpty || !daemon.errands.isEmpty {
         await work(daemon)
       } else {
         pass()
@@ -326,13 +336,13 @@ final class World {
   /// One piece of the daemon's work.
   private func work(_ daemon: ModelDaemon) async {
     let chains = daemon.chains.keys.sorted()
-    let pieces = chains.count + daemon.looks.count + daemon.syncs.count
+    let pieces = chains.count + daemon.errands.count + daemon.syncs.count
     guard pieces > 0 else { return pass() }
     let piece = Int.random(in: 0..<pieces, using: &random)
     if piece < chains.count {
       await daemon.runChain(chains[piece])
-    } else if piece < chains.count + daemon.looks.count {
-      await daemon.runLook(piece - chains.count)
+    } else if piece < chains.count + daemon.errands.count {
+      await daemon.runErrand(piece - chains.count)
     } else {
       await daemon.runSync()
     }
@@ -376,7 +386,7 @@ final class World {
       if !watcher.events.isEmpty { deliver(watcher.events.count) }
       if !daemon.inbox.isEmpty {
         daemon.handleNext()
-      } else if !daemon.looks.isEmpty || !daemon.chains.isEmpty || !daemon.syncs.isEmpty {
+      } else if !daemon.errands.isEmpty || !daemon.chains.isEmpty || !daemon.syncs.isEmpty {
         await work(daemon)
       } else if daemon.nextDeadline != nil {
         pass()

@@ -78,11 +78,11 @@ extension Receipt {
       bootID: bootID, mount: mount, durable: durable, method: method, replaces: old)
   }
 
-  /// Whether `status` is what the staged file has become, whatever was done to it under its final name: through a hard
-  /// link, or by whoever owns the destination. Where inodes have no birth time, only what is unchanged can be told.
+  /// Whether `status` is what the staged file has become: whoever writes to a source writes to a link of it too. Where
+  /// inodes have no birth time, only what has kept its size can be told.
   func isWhatBecame(_ status: Status) -> Bool {
     names(status)
-      || birth != 0 && isOurKind(status.kind) && status.snapshot.inode == inode
+      || method == .link && birth != 0 && status.kind == .file && status.snapshot.inode == inode
         && status.snapshot.birth == birth
   }
 

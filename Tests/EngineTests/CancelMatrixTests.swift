@@ -352,7 +352,7 @@ extension Engine {
   /// Waits until the cancel stands in the journal, or is over.
   fileprivate func cancelRow(of id: JobID) async { _ = await cancelRows[id]?.value }
 
-  fileprivate func isStopped(_ id: JobID) -> Bool { board.isRaised(id) }
+  fileprivate func isStopped(_ id: JobID) -> Bool { runner.board.isRaised(id) }
 
   fileprivate var isIdle: Bool { intake.isAtRest && chains.isEmpty && unsynced == 0 }
 }

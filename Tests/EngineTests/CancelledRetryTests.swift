@@ -31,7 +31,7 @@ import Testing
 
     // What the job did last is not over when the retry comes, and the cancel comes right behind it.
     let (hold, letGo) = AsyncStream.makeStream(of: Void.self)
-    await engine.chain(id) { for await _ in hold {} }
+    await engine.chain(id) { _ in for await _ in hold {} }
     await engine.apply(.retry(id, changed: nil))
     let reason = Reason(code: .user, message: "by hand", at: Timestamp(milliseconds: 0))
     await engine.apply(.cancel(id, reason))

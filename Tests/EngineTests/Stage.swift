@@ -153,7 +153,7 @@ final class Stage: Sendable {
   }
 
   /// What a task does between two steps of a job.
-  private func hold(_ point: Engine.HoldPoint, _ id: JobID) async {
+  private func hold(_ point: HoldPoint, _ id: JobID) async {
     guard let subject = subject.withLock({ $0 }) else {
       // The first job that is staged is the one in question, but where another keeps it in the queue.
       return await holdFirst(point, id)
@@ -162,7 +162,7 @@ final class Stage: Sendable {
     if point == .beforeStaging { await after.pass() }
   }
 
-  private func holdFirst(_ point: Engine.HoldPoint, _ id: JobID) async {
+  private func holdFirst(_ point: HoldPoint, _ id: JobID) async {
     if moment == .queued {
       if point == .beforeStaging { await gate.pass() }
       return
@@ -171,7 +171,7 @@ final class Stage: Sendable {
     await holdSubject(point)
   }
 
-  private func holdSubject(_ point: Engine.HoldPoint) async {
+  private func holdSubject(_ point: HoldPoint) async {
     switch (moment, point) {
     case (.staged, .beforeProbe), (.atCommit, .beforeCommit): await gate.pass()
     default: break

@@ -6,9 +6,9 @@ import ReadModel
 import Transfer
 import Watching
 
-extension Engine {
+extension JobRunner {
   /// Gives sources back that an earlier run left in its claims in a hot folder.
-  func putBack(_ index: Int) async throws {
+  nonisolated(nonsending) func putBack(_ index: Int) async throws {
     for back in try await transfer.putBack(configuration.hotFolders[index].path) {
       let note =
         back.aside.map { "lies at \($0): a newer file has its name" } ?? "has its name again"
@@ -17,19 +17,21 @@ extension Engine {
   }
 
   /// What an earlier run left: its unfinished jobs as events.
-  func recover() async throws -> [Event] {
+  package nonisolated(nonsending) func recover() async throws -> [Event] {
+    for root in Set(configuration.hotFolders.flatMap(\.roots.values)) {
+      try await acceptIfMounted(.destination(root), at: root)
+    }
     var events: [Event] = []
     let boot = try currentBootID()
     try await afterPowerCut(boot)
-    for record in try await journal.unfinished() {
-      let frames = try await journal.frames(of: record.id)
+    for record in try await ledger.unfinished() {
+      let frames = try await ledger.frames(of: record.id)
       guard let job = try Job(record, frames: frames, hotFolders: configuration.hotFolders) else {
         log.warning(
           "job \(record.id) is unfinished and its hot folder \(record.hotFolder) is not configured now"
         )
         continue
       }
-      inserted.insert(job.id)
       // It may be held for another's names; its own are no clash.
       if job.state == .held { withoutClaims.insert(job.id) }
       let earlier = try receipts(in: frames)
@@ -49,10 +51,10 @@ extension Engine {
 
   /// What an earlier boot ended, in case it ended with a power cut: frames that were published and not durable are proven
   /// again, staging whose removal was not durable is removed again.
-  private func afterPowerCut(_ boot: String) async throws {
+  private nonisolated(nonsending) func afterPowerCut(_ boot: String) async throws {
     var isComplete = true
-    for record in try await journal.ended(beforeBoot: boot) {
-      let frames = try await journal.frames(of: record.id)
+    for record in try await ledger.ended(beforeBoot: boot) {
+      let frames = try await ledger.frames(of: record.id)
       guard let job = try Job(record, frames: frames, hotFolders: configuration.hotFolders) else {
         continue
       }
@@ -71,20 +73,22 @@ extension Engine {
       } catch let error as TransferError {
         // Looked for at the next start again.
         isComplete = false
-        log.error("staging could not be removed: \(error)", metadata: metadata(job))
+        let note = "staging could not be removed: \(error); the next start tries again"
+        log.error("\(note)", metadata: metadata(job))
+        try await ledger.note(note, on: job.id, at: Date())
       }
     }
-    if isComplete { try await journal.setBoot(boot) }
+    if isComplete { try await ledger.setBoot(boot) }
   }
 
   /// Takes a delivery back to its publication, where each frame is proven.
   ///
   /// - Returns: false if others have claimed its names meanwhile.
-  private func reopen(_ job: Job) async throws -> Bool {
+  private nonisolated(nonsending) func reopen(_ job: Job) async throws -> Bool {
     do {
-      return try await journal.transition(
-        job.id, from: ["done"], to: "committing",
-        note: "the machine stopped before this was durable; each frame is proven again", at: Date(),
+      return try await move(
+        job.id, from: [.done], to: .committing,
+        note: "the machine stopped before this was durable; each frame is proven again",
         claiming: job.claims)
     } catch JournalError.claimed {
       return false
@@ -100,7 +104,7 @@ extension Engine {
   /// Proves by their digests what a power cut made doubtful, and stages again what it took.
   ///
   /// - Returns: why what it took cannot be staged again, because the source is not what it was; nil if nothing is missing.
-  func prove(_ job: Job) async throws -> String? {
+  nonisolated(nonsending) func prove(_ job: Job) async throws -> String? {
     let earlier = receipts[job.id] ?? []
     var proven = try await transfer.recheck(job.plan, earlier)
     let lost = max(earlier.count - proven.count, lostFrames[job.id] ?? 0)
@@ -108,7 +112,7 @@ extension Engine {
       if lostFrames[job.id] == nil {
         let note = "\(lost) frames did not survive the machine's stop; they are staged again"
         log.warning("\(note)", metadata: metadata(job))
-        try await journal.note(note, on: job.id, at: Date())
+        try await ledger.note(note, on: job.id, at: Date())
       }
       do throws(TransferError) {
         proven = try await transfer.stage(job.plan, keeping: proven)
@@ -121,22 +125,24 @@ extension Engine {
           "\(lost) frames did not survive the machine's stop and cannot be staged again: \(error)"
       }
     }
-    try await journal.record(receipts: try proven.map { try $0.record }, of: job.id)
+    try await ledger.record(receipts: try proven.map { try $0.record }, of: job.id, progress: nil)
     receipts[job.id] = proven
     unproven.remove(job.id)
     return nil
   }
 
   /// Published, and cut off before its background sync had passed.
-  private func syncWhatIsDone(_ boot: String) async throws {
-    for record in try await journal.undurable() {
-      let frames = try await journal.frames(of: record.id)
+  private nonisolated(nonsending) func syncWhatIsDone(_ boot: String) async throws {
+    for record in try await ledger.undurable() {
+      let frames = try await ledger.frames(of: record.id)
       guard let job = try Job(record, frames: frames, hotFolders: configuration.hotFolders),
-        try await journal.value(for: failedSync(of: job)) == nil
+        try await ledger.value(for: failedSync(of: job)) == nil
       else { continue }
       let receipts = try receipts(in: frames)
       // After another boot a sync proves nothing.
-      if !receipts.contains(where: { $0.isDoubtful(under: boot) }) { syncLater(job, receipts) }
+      if !receipts.contains(where: { $0.isDoubtful(under: boot) }) {
+        syncsDue.append((job, receipts))
+      }
     }
   }
 }

@@ -4,37 +4,37 @@ import Paths
 import ReadModel
 import Transfer
 
-extension Engine {
-  func commit(_ job: Job, _ recheck: Set<RelativePath>) async throws {
-    await hold?(.beforeProbe, job.id)
+extension JobRunner {
+  nonisolated(nonsending) func commit(_ job: Job, _ recheck: Set<RelativePath>) async throws {
+    await host.pass(.beforeProbe, job.id)
     do {
       if let place = try await inspector.sentinel(over: job) {
-        return inbox.post(.commitRefused(job.id, .sentinel(place)))
+        return host.post(.commitRefused(job.id, .sentinel(place)))
       }
       if let changed = try await inspector.changedSource(recheck, of: job) {
-        return inbox.post(.commitRefused(job.id, .sourceChanged(changed)))
+        return host.post(.commitRefused(job.id, .sourceChanged(changed)))
       }
     } catch {
-      return inbox.post(.commitRefused(job.id, .offline(await absence(for: job) ?? "\(error)")))
+      return host.post(.commitRefused(job.id, .offline(await absence(for: job) ?? "\(error)")))
     }
     do {
       try await transfer.confirm(job.plan, receipts[job.id] ?? [])
     } catch  where error.isExhaustion {
-      return inbox.post(.commitRefused(job.id, .exhausted("\(error)")))
+      return host.post(.commitRefused(job.id, .exhausted("\(error)")))
     } catch {
       if let why = await offline(error, job) {
-        return inbox.post(.commitRefused(job.id, .offline(why)))
+        return host.post(.commitRefused(job.id, .offline(why)))
       }
-      return inbox.post(.commitRefused(job.id, .destination("\(error)")))
+      return host.post(.commitRefused(job.id, .destination("\(error)")))
     }
-    if board.isRaised(job.id) { return inbox.post(.commitRefused(job.id, .cancelled)) }
-    await hold?(.beforeCommit, job.id)
-    let isFirst = try await journal.transition(
-      job.id, from: ["staged"], to: "committing", at: Date())
-    inbox.post(isFirst ? .committed(job.id) : .commitRefused(job.id, .cancelled))
+    if board.isRaised(job.id) { return host.post(.commitRefused(job.id, .cancelled)) }
+    await host.pass(.beforeCommit, job.id)
+    let isFirst = try await move(job.id, from: [.staged], to: .committing)
+    host.post(isFirst ? .committed(job.id) : .commitRefused(job.id, .cancelled))
   }
 
-  func publish(_ job: Job) async throws {
+  nonisolated(nonsending) func publish(_ job: Job) async throws {
+    await host.pass(.beforePublishing, job.id)
     let outcome: PublishOutcome
     var lost: String?
     do {
@@ -48,7 +48,7 @@ extension Engine {
       outcome = try await transfer.publish(job.plan, receipts)
     } catch {
       if error.isFailedSync {
-        try await journal.setValue(Data("\(error)".utf8), for: failedSync(of: job))
+        try await ledger.setValue(Data("\(error)".utf8), for: failedSync(of: job))
       }
       if case .destinationFull = error { return pause(job, .full("\(error)")) }
       let why = await offline(error, job)
@@ -60,11 +60,11 @@ extension Engine {
       let done = JobProgress(
         stagedFrames: published, doneBytes: job.byteCount, publishedFrames: published)
       // Without this row on the disk no source may go: a failure here ends everything.
-      try await journal.markFrames(skipped.map { ($0, "skipped") }, of: job.id, progress: done)
-      inbox.post(.published(job.id))
+      try await ledger.markFrames(skipped.map { ($0, "skipped") }, of: job.id, progress: done)
+      host.post(.published(job.id))
     case .held(let conflicts):
       let why = lost ?? "\(TransferError.conflict(conflicts))"
-      inbox.post(.publishingFailed(job.id, .held(why)))
+      host.post(.publishingFailed(job.id, .held(why)))
     case .blocked(let conflicts):
       pause(job, .transient(lost ?? "\(TransferError.conflict(conflicts))"))
     }
@@ -73,12 +73,7 @@ extension Engine {
   /// After the commit there is only forward: what is in the way may pass.
   private func pause(_ job: Job, _ failure: PublishFailure) {
     tellPause(job, failure.message)
-    let inbox = inbox
-    Task {
-      // Cancelled only with the process.
-      try? await Task.sleep(for: .seconds(2))
-      inbox.post(.publishingFailed(job.id, failure))
-    }
+    host.post(.publishingFailed(job.id, failure), after: .seconds(2))
   }
 
   /// Said once, however often it is tried.
@@ -87,15 +82,16 @@ extension Engine {
     log.error("publishing pauses: \(message)", metadata: metadata(job))
   }
 
-  func finish(_ job: Job) async throws {
+  nonisolated(nonsending) func finish(_ job: Job) async throws {
+    await host.pass(.beforeFinishing, job.id)
     let all = receipts[job.id] ?? []
     // Whatever is not told to be removed lies there still.
     var left = Set(job.plan.files.map(\.source))
-    let failure = try await journal.value(for: failedSync(of: job))
+    let failure = try await ledger.value(for: failedSync(of: job))
     if let failure {
       let what = job.plan.isMove ? "the sources stay" : "it is not called durable"
       let note = "\(what): \(String(decoding: failure, as: UTF8.self)); look at that disk"
-      try await journal.note(note, on: job.id, at: Date())
+      try await ledger.note(note, on: job.id, at: Date())
       log.error("\(note)", metadata: metadata(job))
     } else if job.plan.isMove {
       var kept: [(ordinal: Int, outcome: String)] = []
@@ -121,26 +117,22 @@ extension Engine {
           return pause(job, .transient("the sources could not be removed: \(error)"))
         }
         // Published and whole; what could not be removed stays, and is said.
-        try await journal.note("sources stay: \(error)", on: job.id, at: Date())
+        try await ledger.note("sources stay: \(error)", on: job.id, at: Date())
         log.error("sources could not be removed: \(error)", metadata: metadata(job))
       }
       if shared > 0 {
         let note = "other names still hold \(shared) of the moved files"
-        try await journal.note(note, on: job.id, at: Date())
+        try await ledger.note(note, on: job.id, at: Date())
       }
-      try await journal.markFrames(kept, of: job.id)
+      try await ledger.markFrames(kept, of: job.id, progress: nil)
       for (ordinal, why) in kept {
-        try await journal.note("\(job.plan.files[ordinal].source) \(why)", on: job.id, at: Date())
+        try await ledger.note("\(job.plan.files[ordinal].source) \(why)", on: job.id, at: Date())
       }
     }
     do {
       let replaced = failure == nil ? all : []
       if case .kept(let paths) = try await transfer.discard(job.plan, replacedBy: replaced) {
-        // Somebody's bytes that no receipt accounts for: they stay until a person has looked.
-        let places = paths.prefix(3).map { "\($0)" }.joined(separator: ", ")
-        let note = "\(paths.count) files in staging are not ours to remove: \(places)"
-        try await journal.note(note, on: job.id, at: Date())
-        log.warning("\(note)", metadata: metadata(job))
+        try await noteKept(paths, of: job)
       }
     } catch let error as TransferError {
       if let why = await offline(error, job) { return pause(job, .offline(why)) }
@@ -149,17 +141,17 @@ extension Engine {
     let present = all.count { $0.method == .present }
     let note =
       present == 0 ? nil : "\(present) of \(job.plan.files.count) frames were already there"
-    _ = try await journal.transition(
-      job.id, from: ["committing"], to: "done", reason: Data(), note: note, at: Date())
+    _ = try await move(
+      job.id, from: [.committing], to: .done, reason: .some(nil), note: note)
     let isDurable = all.allSatisfy(\.durable)
     if isDurable, failure == nil {
-      try await journal.setDurable(job.id)
+      try await ledger.setDurable(job.id)
     } else if failure == nil {
-      syncLater(job, all)
+      syncsDue.append((job, all))
     }
     log.info("done", metadata: metadata(job))
     release(job.id)
-    inbox.post(.finished(job.id, kept: left))
+    host.post(.finished(job.id, kept: left))
   }
 
   /// An error may pass; one that does not must not keep a delivery from its end that is published and whole.
@@ -171,27 +163,28 @@ extension Engine {
   /// Where it is remembered that a sync failed: the kernel tells of it once, and the next one passes.
   func failedSync(of job: Job) -> String { "failed sync \(job.id)" }
 
-  func syncLater(_ job: Job, _ receipts: [Receipt]) {
-    let previous = syncs
-    unsynced += 1
-    syncs = Task {
-      await previous?.value
-      defer {
-        unsynced -= 1
-        if endsAtRest { inbox.post(.tick) }
-      }
-      do {
-        let durable = try await transfer.sync(job.plan, receipts)
-        if durable.count == receipts.count { try await journal.setDurable(job.id) }
-      } catch {
-        log.warning("published, but not durable yet: \(error)", metadata: metadata(job))
-        guard let error = error as? TransferError, error.isFailedSync else { return }
-        do {
-          try await journal.setValue(Data("\(error)".utf8), for: failedSync(of: job))
-          try await journal.note("it is not durable: \(error)", on: job.id, at: Date())
-        } catch { fail(error) }
-      }
+  /// Syncs what was published without, in the background.
+  package nonisolated(nonsending) func sync(_ job: Job, _ receipts: [Receipt]) async throws {
+    do throws(TransferError) {
+      let durable = try await transfer.sync(job.plan, receipts)
+      if durable.count < receipts.count { return }
+    } catch {
+      log.warning("published, but not durable yet: \(error)", metadata: metadata(job))
+      guard error.isFailedSync else { return }
+      try await ledger.setValue(Data("\(error)".utf8), for: failedSync(of: job))
+      return try await ledger.note("it is not durable: \(error)", on: job.id, at: Date())
     }
+    try await ledger.setDurable(job.id)
+  }
+
+  /// Somebody's bytes that no receipt accounts for, or frames whose sources are gone: they stay in staging until a person
+  /// has looked.
+  nonisolated(nonsending) func noteKept(_ paths: [RelativePath], of job: Job) async throws {
+    if paths.isEmpty { return }
+    let places = paths.prefix(3).map { "\($0)" }.joined(separator: ", ")
+    let note = "\(paths.count) files in staging are not ours to remove: \(places)"
+    try await ledger.note(note, on: job.id, at: Date())
+    log.warning("\(note)", metadata: metadata(job))
   }
 }
 
