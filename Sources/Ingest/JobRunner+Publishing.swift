@@ -45,7 +45,8 @@ extension JobRunner {
     }
     let receipts = receipts[job.id] ?? []
     do throws(TransferError) {
-      outcome = try await transfer.publish(job.plan, receipts)
+      outcome = try await transfer.publish(
+        job.plan, receipts, lost: lostFrames[job.id]?.receipts ?? [])
     } catch {
       if error.isFailedSync {
         try await ledger.setValue(Data("\(error)".utf8), for: failedSync(of: job))
@@ -53,6 +54,11 @@ extension JobRunner {
       if case .destinationFull = error { return pause(job, .full("\(error)")) }
       let why = await offline(error, job)
       return pause(job, why.map { .offline($0) } ?? .transient("\(error)"))
+    }
+    let missing = outcome.missing.filter { index in receipts.contains { $0.index == index } }
+    if !missing.isEmpty {
+      try await lose(missing, of: job)
+      return pause(job, .transient("\(missing.count) frames are to be staged again"))
     }
     switch outcome {
     case .published(let skipped):

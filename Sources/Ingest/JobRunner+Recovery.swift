@@ -10,9 +10,15 @@ extension JobRunner {
   /// Gives sources back that an earlier run left in its claims in a hot folder.
   nonisolated(nonsending) func putBack(_ index: Int) async throws {
     for back in try await transfer.putBack(configuration.hotFolders[index].path) {
-      let note =
-        back.aside.map { "lies at \($0): a newer file has its name" } ?? "has its name again"
-      log.notice("\(back.source) \(note)")
+      guard let aside = back.aside else {
+        log.notice("\(back.source) has its name again")
+        continue
+      }
+      let note = "\(back.source) lies at \(aside): a newer file has its name"
+      log.warning("\(note)")
+      let claim = String(decoding: aside.parent.name?.bytes ?? [], as: UTF8.self)
+      let id = JobID(claim.dropFirst(stagingPrefix.count))
+      if try await ledger.job(id) != nil { try await ledger.note(note, on: id, at: Date()) }
     }
   }
 
@@ -101,34 +107,53 @@ extension JobRunner {
     }
   }
 
-  /// Proves by their digests what a power cut made doubtful, and stages again what it took.
+  /// Proves by their digests what a power cut made doubtful, and stages again what is lost.
   ///
-  /// - Returns: why what it took cannot be staged again, because the source is not what it was; nil if nothing is missing.
+  /// - Returns: why some of it cannot be staged again, because a source is not what it was; nil if nothing is missing.
   nonisolated(nonsending) func prove(_ job: Job) async throws -> String? {
     let earlier = receipts[job.id] ?? []
-    var proven = try await transfer.recheck(job.plan, earlier)
-    let lost = max(earlier.count - proven.count, lostFrames[job.id] ?? 0)
-    if lost > 0 {
-      if lostFrames[job.id] == nil {
-        let note = "\(lost) frames did not survive the machine's stop; they are staged again"
-        log.warning("\(note)", metadata: metadata(job))
-        try await ledger.note(note, on: job.id, at: Date())
-      }
-      do throws(TransferError) {
-        proven = try await transfer.stage(job.plan, keeping: proven)
-      } catch {
-        guard error.isOfTheSource else { throw error }
-        // Asked again when publishing is tried again: the source may come back.
-        receipts[job.id] = proven
-        lostFrames[job.id] = lost
-        return
-          "\(lost) frames did not survive the machine's stop and cannot be staged again: \(error)"
-      }
+    let proven = try await transfer.recheck(job.plan, earlier)
+    if proven.count < earlier.count {
+      let held = Set(proven.map(\.index))
+      try await lose(earlier.filter { !held.contains($0.index) }, .powerCut, of: job)
     }
-    try await ledger.record(receipts: try proven.map { try $0.record }, of: job.id, progress: nil)
     receipts[job.id] = proven
+    var failure: TransferError?
+    if let lost = lostFrames[job.id] {
+      let restaged = try await transfer.restage(job.plan, lost.receipts)
+      receipts[job.id] = (proven + restaged.receipts).sorted { $0.index < $1.index }
+      let found = Set(restaged.receipts.map(\.index))
+      lostFrames[job.id]?.receipts.removeAll { found.contains($0.index) }
+      failure = restaged.failure
+    }
+    try await ledger.record(
+      receipts: try receipts[job.id]!.map { try $0.record }, of: job.id, progress: nil)
+    // Asked again when publishing is tried again: the source may come back.
+    if let failure, let lost = lostFrames[job.id] {
+      return "\(lost) and cannot be staged again: \(failure)"
+    }
+    lostFrames[job.id] = nil
     unproven.remove(job.id)
     return nil
+  }
+
+  /// What somebody took from staging, or from the destination before the delivery was done, is staged again.
+  nonisolated(nonsending) func lose(_ missing: [Int], of job: Job) async throws {
+    let lost = (receipts[job.id] ?? []).filter { missing.contains($0.index) }
+    receipts[job.id]?.removeAll { missing.contains($0.index) }
+    unproven.insert(job.id)
+    try await lose(lost, .others, of: job)
+  }
+
+  private nonisolated(nonsending) func lose(
+    _ receipts: [Receipt], _ cause: LostFrames.Cause, of job: Job
+  ) async throws {
+    let earlier = lostFrames[job.id]?.receipts ?? []
+    let lost = LostFrames(receipts: earlier + receipts, cause: cause)
+    lostFrames[job.id] = lost
+    let note = "\(lost); staged again"
+    log.warning("\(note)", metadata: metadata(job))
+    try await ledger.note(note, on: job.id, at: Date())
   }
 
   /// Published, and cut off before its background sync had passed.

@@ -38,10 +38,10 @@ package final class JobRunner {
 
   package var intake: Intake
   package var receipts: [JobID: [Receipt]] = [:]
-  /// Committed jobs of an earlier boot whose frames may not have survived its end.
+  /// Committed jobs of which frames may be lost, or are: each is proven before anything more is published.
   var unproven: Set<JobID> = []
-  /// How many of their frames did not survive and cannot be staged again.
-  var lostFrames: [JobID: Int] = [:]
+  /// Frames of theirs that are to be staged again.
+  var lostFrames: [JobID: LostFrames] = [:]
   /// How often the sources of a move could not be removed.
   var removalTries: [JobID: Int] = [:]
   /// Places of the source directories of jobs under way: they tell where a directory went.
@@ -104,6 +104,24 @@ package final class JobRunner {
   }
 
   func metadata(_ job: Job) -> Logger.Metadata { job.metadata }
+}
+
+/// Frames that were staged, or published already, and are no more.
+struct LostFrames {
+  /// What was staged of them.
+  var receipts: [Receipt]
+  let cause: Cause
+
+  enum Cause: String {
+    case powerCut = "did not survive the machine's stop"
+    case others = "could be found neither in staging nor at the destination any more"
+  }
+}
+
+extension LostFrames: CustomStringConvertible {
+  var description: String {
+    "\(receipts.count) frame\(receipts.count == 1 ? "" : "s") \(cause.rawValue)"
+  }
 }
 
 /// What the steps of jobs need of whoever runs them.

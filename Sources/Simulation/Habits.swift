@@ -70,7 +70,7 @@ struct Habits {
       - { rule: copies, match: 'c_{letter}.{frame}.dat', to: 'c_{letter}/c_{letter}.{frame:04d}.dat', transfer: move, verify: readback }
       - { rule: moves, match: 'm_{letter}.{frame}.dat', to: 'm_{letter}/m_{letter}.{frame:04d}.dat', conflict: skip }
       - { rule: far, match: 'f_{letter}.{frame}.dat', to: 'f2_{letter}/f_{letter}.{frame:04d}.dat', root: vault }
-      - { rule: replaces, match: 'r_{letter}.{frame}.dat', to: 'r/r_{letter}.{frame:04d}.dat', transfer: move, conflict: replace }
+      - { rule: replaces, match: 'r_{letter}.{frame}.dat', to: 'r/r_{letter}.{frame:04d}.dat', verify: readback, conflict: replace }
       - { rule: links, match: 'l_{letter}.{frame}.dat', to: 'l_{letter}/l_{letter}.{frame:04d}.dat', transfer: move }
       - { rule: skips, match: 's_{letter}.{frame}.dat', to: 's_{letter}/s_{letter}.{frame:04d}.dat', root: vault }
     """

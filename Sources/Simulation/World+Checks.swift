@@ -109,7 +109,7 @@ extension World {
     switch new {
     case .committing where old == .cancelling:
       broken("\(id) is committed after its cancel stood in the journal")
-    case .committing:
+    case .committing where old == .staged:
       let standing = sentinels(over: job)
       if sentinelsAtCommit.contains(where: { node in standing.contains { $0 === node } }) {
         broken("\(id) was committed below a sentinel")
@@ -180,7 +180,8 @@ extension World {
         let id = String(decoding: place.name.bytes.dropFirst(10), as: UTF8.self)
         let row = journal.rows[id]
         let isUnfinished = row.map { !$0.state.isFinal } ?? false
-        let isReported = row?.notes.contains { $0.contains("staging") } ?? false
+        let isReported =
+          row?.notes.contains { $0.contains("staging") || $0.contains(".hotplate-") } ?? false
         if !isUnfinished, !isReported {
           broken("\(volume.path(of: node)!) is left over")
         }

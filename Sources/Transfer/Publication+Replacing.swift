@@ -152,15 +152,16 @@ extension Publication {
       occupied(index, by: staged)
       return true
     }
+    if let staged, !receipt.names(staged), receipt.knowsAsOld(staged) { taken.insert(index) }
     let away = StagingArea.oldName(index)
-    let taken = try onDestination(index) { () throws(SystemError) in try statusIfAny(old, away) }
-    guard let taken else { return false }
-    if receipt.knowsAsOld(taken) {
-      isVisible = true
+    let out = try onDestination(index) { () throws(SystemError) in try statusIfAny(old, away) }
+    guard let out else { return false }
+    if receipt.knowsAsOld(out) {
+      taken.insert(index)
       return false
     }
     if let final {
-      if final.kind == taken.kind, final.snapshot.inode == taken.snapshot.inode {
+      if final.kind == out.kind, final.snapshot.inode == out.snapshot.inode {
         // Linked back, and cut off there.
         try onDestination(index) { () throws(SystemError) in try old.unlink(away) }
       } else {
@@ -169,7 +170,34 @@ extension Publication {
       return false
     }
     try putBack(away, from: old, to: root, destination, index)
-    occupied(index, by: taken)
+    occupied(index, by: out)
+    return true
+  }
+
+  /// Gives everything that was taken its name again, where nothing of ours is visible and nothing is to be published.
+  ///
+  /// - Returns: false where something newer has such a name.
+  mutating func restoreTaken() throws(TransferError) -> Bool {
+    guard let old, let area, let tree = area.tree else { return taken.isEmpty }
+    for index in taken.sorted() {
+      let destination = plan.files[index].destination
+      let away = StagingArea.oldName(index)
+      let isBack = try onDestination(index) { () throws(SystemError) in
+        do throws(SystemError) {
+          if try statusIfAny(old, away) != nil {
+            try giveBack(away, from: old, to: root, destination, destination)
+          } else {
+            try giveBack(
+              area.staged(destination), from: tree, to: root, destination, destination)
+          }
+          return true
+        } catch  where error.errno == .exists {
+          return false
+        }
+      }
+      if !isBack { return false }
+    }
+    taken = []
     return true
   }
 

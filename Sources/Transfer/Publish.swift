@@ -9,10 +9,11 @@ extension Transfer {
   /// that file changes places with ours and is kept in staging. Each file is taken for what it is by where its inode lies: published, still
   /// staged, kept out by something foreign, or gone. At the end every directory whose names changed is durable.
   ///
+  /// - Parameter lost: what was staged of files that are known to be gone, and not in `receipts`.
   /// - Throws: `.io`, `.destinationFull`, `.destinationReplaced` for what may pass; some names may be visible by then.
-  public func publish(_ plan: TransferPlan, _ receipts: [Receipt]) async throws(TransferError)
-    -> PublishOutcome
-  {
+  public func publish(
+    _ plan: TransferPlan, _ receipts: [Receipt], lost: [Receipt] = []
+  ) async throws(TransferError) -> PublishOutcome {
     try await filing.perform { _ throws(TransferError) in
       let root = try openDestination(plan)
       let mount = try onDestination(nil) { () throws(SystemError) in try MountIdentity(of: root) }
@@ -20,7 +21,7 @@ extension Transfer {
         throw .destinationReplaced(plan.destinationRoot)
       }
       let area = try StagingArea.find(plan, in: root)
-      var publication = Publication(plan, receipts, root, area, faults)
+      var publication = Publication(plan, receipts, lost: lost, root, area, faults)
       return try publication.run()
     }
   }
@@ -42,6 +43,7 @@ enum Whereabouts: Hashable {
 struct Publication {
   let plan: TransferPlan
   let receipts: [Int: Receipt]
+  let lost: [Int: Receipt]
   let root: Descriptor
   let area: StagingArea?
   let faults: FaultHook?
@@ -52,15 +54,18 @@ struct Publication {
   var isVisible = false
   /// Stands once something may have been taken from a final name.
   var old: Descriptor?
+  /// Files whose final names another file was taken from, to be replaced.
+  var taken: Set<Int> = []
   /// Whether something foreign may still lie in staging.
   var holdsForeign = false
 
   init(
-    _ plan: TransferPlan, _ receipts: [Receipt], _ root: Descriptor, _ area: StagingArea?,
-    _ faults: FaultHook?
+    _ plan: TransferPlan, _ receipts: [Receipt], lost: [Receipt], _ root: Descriptor,
+    _ area: StagingArea?, _ faults: FaultHook?
   ) {
     self.plan = plan
     self.receipts = Dictionary(receipts.map { ($0.index, $0) }, uniquingKeysWith: { _, new in new })
+    self.lost = Dictionary(lost.map { ($0.index, $0) }, uniquingKeysWith: { _, new in new })
     self.root = root
     self.area = area
     self.faults = faults
@@ -70,16 +75,17 @@ struct Publication {
   mutating func run() throws(TransferError) -> PublishOutcome {
     old = try onDestination(nil) { () throws(SystemError) in try area?.old() }
     try lookAround()
-    if !conflicts.isEmpty { return obstructed() }
+    if !conflicts.isEmpty { return try obstructed() }
     // Without staging there is nothing left to rename, as after a crash behind the last one.
     if let area, let tree = area.tree { try publish(directory: area.base, area, tree) }
-    if !conflicts.isEmpty { return obstructed() }
+    if !conflicts.isEmpty { return try obstructed() }
     try syncDirectories()
     return .published(skipped: places.filter { $0.value == .skipped }.map(\.key).sorted())
   }
 
-  private func obstructed() -> PublishOutcome {
+  private mutating func obstructed() throws(TransferError) -> PublishOutcome {
     if isVisible { return .blocked(conflicts) }
+    if try !restoreTaken() { return .blocked(conflicts) }
     closeOld()
     return .held(conflicts)
   }
@@ -94,7 +100,11 @@ struct Publication {
         (try finals.look(destination), try stagedOnes?.look(area!.staged(destination)))
       }
       guard let receipt = receipts[index] else {
-        if final != nil, plan.conflict == .skip {
+        if let receipt = lost[index] {
+          _ = try putBackForeign(receipt, final: final, staged: staged)
+          meet(index, .missing)
+        } else if plan.conflict == .skip {
+          // Nothing was staged of it, for something had its name then.
           places[index] = .skipped
         } else {
           meet(index, .missing)

@@ -7,4 +7,13 @@ public enum PublishOutcome: Hashable, Sendable {
   case held([Conflict])
   /// Something stands in the way and others of our names are visible already.
   case blocked([Conflict])
+
+  /// Files that lie neither in staging nor at the destination, as indices into the plan's files.
+  package var missing: [Int] {
+    switch self {
+    case .published: []
+    case .held(let conflicts), .blocked(let conflicts):
+      conflicts.filter { $0.reason == .missing }.map(\.index)
+    }
+  }
 }

@@ -82,7 +82,7 @@ extension Transfer {
     }
   }
 
-  private func syncDirectories(_ area: StagingArea) throws(TransferError) {
+  func syncDirectories(_ area: StagingArea) throws(TransferError) {
     try onDestination(nil) { () throws(SystemError) in
       try faults.check(.syncDirectory, area.base)
       guard let tree = area.tree else { return }

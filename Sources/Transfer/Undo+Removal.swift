@@ -1,6 +1,7 @@
 import Files
 import Glibc
 import Paths
+import Synchronization
 
 /// What became of everything that a delivery had published.
 public struct UndoReport: Sendable {
@@ -18,7 +19,8 @@ extension Transfer {
   /// a `move` whose file is kept, the source is taken back. At the end everything is durable.
   ///
   /// - Parameter made: the job's own directories; those that are empty then are removed.
-  /// - Throws: `.cancelled`: what is on its way is taken up by the next call. One file's failure does not stop the others.
+  /// - Throws: `.cancelled`, and what kept a file from being given back: what is on its way is taken up by the next call.
+  ///   One file's failure does not stop the others.
   public func removePublished(
     _ plan: TransferPlan, _ receipts: [Receipt], _ secured: [SecuredSource],
     made: [MadeDirectory] = [], stop: StopFlag = StopFlag()
@@ -26,16 +28,29 @@ extension Transfer {
     let undo = try await filing.perform { _ throws(TransferError) in
       try Undo(plan, receipts, faults)
     }
+    let stuck = Mutex<TransferError?>(nil)
     let byIndex = Dictionary(receipts.map { ($0.index, $0) }, uniquingKeysWith: { _, new in new })
     let found = try await workers.map(secured.count) {
       (number, workspace) throws(TransferError) -> (Int, UndoResult)? in
       if stop.isRaised { throw .cancelled }
       let source = secured[number]
       guard let receipt = byIndex[source.index] else { return nil }
-      return (source.index, try undo.remove(receipt, source, stop, workspace))
+      return (
+        source.index,
+        try undo.remove(
+          receipt, source, stop, workspace, stuck: { error in stuck.withLock { $0 = error } })
+      )
     }
+    // What an earlier call had claimed, and whose source does not stand any more, has its name again too.
+    let own = Set(secured.map(\.index))
+    let others = receipts.filter { !own.contains($0.index) }
+    let backs = try await filing.map(others.count) { (number, _) throws(TransferError) in
+      undo.giveUp(others[number], stuck: { error in stuck.withLock { $0 = error } })
+    }
+    // Behind the others: the next call goes on with it.
+    if let error = stuck.withLock({ $0 }) { throw error }
     let results = Dictionary(
-      found.compactMap { $0 }, uniquingKeysWith: { first, _ in first })
+      (found + backs).compactMap { $0 }, uniquingKeysWith: { first, _ in first })
     let kept = results.filter { if case .kept = $0.value { true } else { false } }.map(\.key)
     try await withdrawSources(plan, kept)
     let directories = try await filing.perform { _ throws(TransferError) in
@@ -48,7 +63,8 @@ extension Transfer {
 extension Undo {
   /// - Throws: `.cancelled` only.
   func remove(
-    _ receipt: Receipt, _ source: SecuredSource, _ stop: StopFlag, _ workspace: Workspace
+    _ receipt: Receipt, _ source: SecuredSource, _ stop: StopFlag, _ workspace: Workspace,
+    stuck: (TransferError) -> Void
   ) throws(TransferError) -> UndoResult {
     let path = plan.files[receipt.index].destination
     do throws(SystemError) {
@@ -72,9 +88,21 @@ extension Undo {
       return .removed
     } catch {
       if error == .cancelled { throw error }
-      // The reason to keep it is this error, whether or not giving it back works at once.
-      let aside = (try? handBack(path)) ?? nil
-      return .kept(aside ?? .failed("\(error)"))
+      let why = UndoRefusal.failed("\(error)")
+      return giveUp(receipt, stuck: stuck)?.1 ?? .kept(why)
+    }
+  }
+
+  /// Gives a file its name again, if it was claimed.
+  ///
+  /// - Parameter stuck: told what keeps it from having its name again.
+  /// - Returns: where it lies if something newer has its name.
+  func giveUp(_ receipt: Receipt, stuck: (TransferError) -> Void) -> (Int, UndoResult)? {
+    do throws(TransferError) {
+      return try handBack(plan.files[receipt.index].destination).map { (receipt.index, .kept($0)) }
+    } catch {
+      stuck(error)
+      return nil
     }
   }
 
