@@ -151,7 +151,8 @@ let package = Package(
     tests("CommandTests", ["ReadModel", "hotplate", argumentParser]),
     tests("RulesCommandTests", ["Files", "Paths", "ReadModel", "Rules", "hotplate"]),
     tests(
-      "SimulationTests", ["Files", "Paths", "Simulation", "TestSupport", "hotplate-bench"]),
+      "SimulationTests",
+      ["Files", "Paths", "Simulation", "TestSupport", "Transfer", "hotplate-bench"]),
     tests("TestSupportTests", ["Files", "Paths", "TestSupport"]),
     tests("EndToEndTests", ["Files", "Paths", "TestSupport", "hotplate", grdb]),
   ]

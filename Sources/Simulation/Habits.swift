@@ -16,7 +16,7 @@ struct Habits {
   let errors: Int
   let kills: Bool
   /// A call before which others act far more often, while a job's step runs.
-  let ambush: String
+  let ambush: CallName
   let turns: Int
 
   init(_ random: inout Numbers) {
@@ -28,7 +28,7 @@ struct Habits {
     errors = [0, 0, 60, 300].randomElement(using: &random)!
     kills = !random.once(in: 4)
     ambush = Self.callsOfSteps.randomElement(using: &random)!
-    turns = Int.random(in: 20...55, using: &random)
+    turns = Int.random(in: 8...26, using: &random)
   }
 
   func traits(_ random: inout Numbers) -> Volume.Traits {
@@ -38,9 +38,9 @@ struct Habits {
       tick: [1, 1, 4_000_000, 1_000_000_000].randomElement(using: &random)!)
   }
 
-  private static let callsOfSteps = [
-    "openat2", "statx", "getdents", "pread", "pwrite", "fcntl", "mkdirat", "linkat", "renameat2",
-    "unlinkat", "rmdir", "fsync", "utimensat", "none",
+  private static let callsOfSteps: [CallName] = [
+    .openat2, .statx, .getdents, .pread, .pwrite, .fcntl, .mkdirat, .linkat, .renameat2, .unlinkat,
+    .rmdir, .fsync, .utimensat, .close,
   ]
 
   private static let allRuleSets = [usual, otherWays, fewer].map { text in

@@ -2,6 +2,25 @@ import Files
 import Glibc
 import Paths
 
+/// The calls of the model, by the names that they have on Linux.
+enum CallName: String {
+  case open, openat2, create, close, statx, getdents, mkdirat, unlinkat, rmdir, renameat2, linkat,
+    symlinkat
+  case readlinkat, pread, pwrite, ficlone, fallocate, ftruncate, lseek, utimensat, fsync, fadvise,
+    fcntl, fstatvfs
+
+  /// Whether it changes names or bytes.
+  var changes: Bool {
+    switch self {
+    case .mkdirat, .unlinkat, .rmdir, .renameat2, .linkat, .symlinkat, .pwrite, .fallocate,
+      .ftruncate, .create,
+      .ficlone:
+      true
+    default: false
+    }
+  }
+}
+
 /// A kernel that keeps its file systems in memory, can be stopped between any two calls, and makes calls fail.
 ///
 /// Before each call it asks ``before``, where others may act, the process may be killed, or an error may take the call's place.
@@ -43,15 +62,10 @@ final class ModelKernel: Kernel, @unchecked Sendable {
 
   /// What is about to be called, on which file.
   struct Call {
-    let name: StaticString
+    let name: CallName
     let volume: Volume?
     let node: Node?
     let text: () -> String
-    var changes: Bool { Self.changing.contains("\(name)") }
-    private static let changing: Set<String> = [
-      "mkdirat", "unlinkat", "rmdir", "renameat2", "linkat", "symlinkat", "pwrite", "fallocate",
-      "ftruncate", "create", "ficlone",
-    ]
   }
 
   // MARK: Mounts
@@ -87,13 +101,13 @@ final class ModelKernel: Kernel, @unchecked Sendable {
   // MARK: Opening
 
   private func call(
-    _ name: StaticString, _ file: Opened? = nil, _ text: @escaping @autoclosure () -> String = ""
+    _ name: CallName, _ file: Opened? = nil, _ text: @escaping @autoclosure () -> String = ""
   ) throws(Errno) {
     now += 200_000
     try before(Call(name: name, volume: file?.volume, node: file?.node, text: text))
   }
 
-  private func changed(_ name: StaticString, _ file: Opened) {
+  private func changed(_ name: CallName, _ file: Opened) {
     after(Call(name: name, volume: file.volume, node: file.node, text: { "" }))
   }
 
@@ -110,7 +124,7 @@ final class ModelKernel: Kernel, @unchecked Sendable {
   }
 
   func openDirectory(at path: String) throws(Errno) -> Int32 {
-    try call("open", nil, path)
+    try call(.open, nil, path)
     let found = try find(path)
     guard found.node.kind == .directory else { throw .notADirectory }
     return keep(found)
@@ -120,7 +134,7 @@ final class ModelKernel: Kernel, @unchecked Sendable {
     -> Int32
   {
     let start = try get(directory)
-    try call("openat2", start, shown(path))
+    try call(.openat2, start, shown(path))
     var parts = path.split(separator: UInt8(ascii: "/")).map { FileName(Array($0)) }
     if parts == ["."] { parts = [] }
     var node = start.node
@@ -133,7 +147,7 @@ final class ModelKernel: Kernel, @unchecked Sendable {
       } else {
         guard index == parts.count - 1, flags & O_CREAT != 0 else { throw .notFound }
         node = try start.volume.make(.file, name, in: node, clock)
-        changed("create", start)
+        changed(.create, start)
       }
     }
     if flags & O_TRUNC != 0, node.kind == .file { try start.volume.truncate(node, to: 0, clock) }
@@ -148,13 +162,13 @@ final class ModelKernel: Kernel, @unchecked Sendable {
     closed.volume.settle(closed.node)
   }
 
-  func closeCopy(_ file: Int32) throws(Errno) { try call("close", try get(file)) }
+  func closeCopy(_ file: Int32) throws(Errno) { try call(.close, try get(file)) }
 
   // MARK: Names
 
   func status(_ file: Int32, _ name: [UInt8]?) throws(Errno) -> Status {
     let place = try get(file)
-    try call("statx", place, shown(name ?? []))
+    try call(.statx, place, shown(name ?? []))
     let node =
       try name.map { (name) throws(Errno) in try child(FileName(name), of: place.node) }
       ?? place.node
@@ -172,7 +186,7 @@ final class ModelKernel: Kernel, @unchecked Sendable {
 
   func entries(_ directory: Int32, _ body: (FileName, FileKind) -> Bool) throws(Errno) {
     let place = try get(directory)
-    try call("getdents", place)
+    try call(.getdents, place)
     guard place.node.kind == .directory else { throw .notADirectory }
     for (name, node) in place.node.entries.sorted(by: { $0.key < $1.key }) {
       if !body(name, node.kind) { return }
@@ -181,23 +195,23 @@ final class ModelKernel: Kernel, @unchecked Sendable {
 
   func makeDirectory(_ directory: Int32, _ name: [UInt8], _ mode: mode_t) throws(Errno) {
     let place = try get(directory)
-    try call("mkdirat", place, shown(name))
+    try call(.mkdirat, place, shown(name))
     _ = try place.volume.make(.directory, FileName(name), in: place.node, clock)
-    changed("mkdirat", place)
+    changed(.mkdirat, place)
   }
 
   func unlink(_ directory: Int32, _ name: [UInt8]) throws(Errno) {
     let place = try get(directory)
-    try call("unlinkat", place, shown(name))
+    try call(.unlinkat, place, shown(name))
     try place.volume.unlink(FileName(name), in: place.node, directory: false, clock)
-    changed("unlinkat", place)
+    changed(.unlinkat, place)
   }
 
   func removeDirectory(_ directory: Int32, _ name: [UInt8]) throws(Errno) {
     let place = try get(directory)
-    try call("rmdir", place, shown(name))
+    try call(.rmdir, place, shown(name))
     try place.volume.unlink(FileName(name), in: place.node, directory: true, clock)
-    changed("rmdir", place)
+    changed(.rmdir, place)
   }
 
   func rename(
@@ -205,34 +219,34 @@ final class ModelKernel: Kernel, @unchecked Sendable {
     _ rule: Descriptor.RenameRule
   ) throws(Errno) {
     let (from, to) = (try get(directory), try get(newDirectory))
-    try call("renameat2", from, "\(shown(name)) → \(shown(newName))")
+    try call(.renameat2, from, "\(shown(name)) → \(shown(newName))")
     guard from.volume === to.volume else { throw .crossDevice }
     try from.volume.rename(
       FileName(name), in: from.node, to: FileName(newName), in: to.node, rule, clock)
-    changed("renameat2", to)
+    changed(.renameat2, to)
   }
 
   func link(_ directory: Int32, _ name: [UInt8], _ newDirectory: Int32, _ newName: [UInt8])
     throws(Errno)
   {
     let (from, to) = (try get(directory), try get(newDirectory))
-    try call("linkat", from, "\(shown(name)) → \(shown(newName))")
+    try call(.linkat, from, "\(shown(name)) → \(shown(newName))")
     guard from.volume === to.volume else { throw .crossDevice }
     try from.volume.link(
       try child(FileName(name), of: from.node), FileName(newName), in: to.node, clock)
-    changed("linkat", to)
+    changed(.linkat, to)
   }
 
   func makeSymlink(_ directory: Int32, _ name: [UInt8], to target: [UInt8]) throws(Errno) {
     let place = try get(directory)
-    try call("symlinkat", place, shown(name))
+    try call(.symlinkat, place, shown(name))
     _ = try place.volume.make(.symlink, FileName(name), in: place.node, clock, target: target)
-    changed("symlinkat", place)
+    changed(.symlinkat, place)
   }
 
   func symlinkTarget(_ directory: Int32, _ name: [UInt8]) throws(Errno) -> [UInt8] {
     let place = try get(directory)
-    try call("readlinkat", place, shown(name))
+    try call(.readlinkat, place, shown(name))
     let node = try child(FileName(name), of: place.node)
     guard node.kind == .symlink else { throw .invalid }
     return node.bytes
@@ -244,7 +258,7 @@ final class ModelKernel: Kernel, @unchecked Sendable {
     -> Int
   {
     let place = try get(file)
-    try call("pread", place)
+    try call(.pread, place)
     let bytes = place.node.bytes
     guard offset < bytes.count else { return 0 }
     let most = bytes.count < Self.frame ? chunk : buffer.count
@@ -255,64 +269,64 @@ final class ModelKernel: Kernel, @unchecked Sendable {
 
   func write(_ file: Int32, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(Errno) -> Int {
     let place = try get(file)
-    try call("pwrite", place)
+    try call(.pwrite, place)
     let count = bytes.count < Self.frame ? min(bytes.count, chunk) : bytes.count
     try place.volume.write(Array(bytes.prefix(count)), at: offset, of: place.node, clock)
-    changed("pwrite", place)
+    changed(.pwrite, place)
     return count
   }
 
   func clone(_ file: Int32, from source: Int32) throws(Errno) {
     let (to, from) = (try get(file), try get(source))
-    try call("ficlone", to)
+    try call(.ficlone, to)
     guard from.volume === to.volume else { throw .crossDevice }
     guard to.volume.traits.sharesBlocks else { throw .unsupported }
     try to.volume.truncate(to.node, to: 0, clock)
     try to.volume.write(from.node.bytes, at: 0, of: to.node, clock)
-    changed("ficlone", to)
+    changed(.ficlone, to)
   }
 
   func allocate(_ file: Int32, _ size: Int) throws(Errno) {
     let place = try get(file)
-    try call("fallocate", place)
+    try call(.fallocate, place)
     try place.volume.truncate(place.node, to: max(size, place.node.bytes.count), clock)
-    changed("fallocate", place)
+    changed(.fallocate, place)
   }
 
   func truncate(_ file: Int32, to size: Int) throws(Errno) {
     let place = try get(file)
-    try call("ftruncate", place)
+    try call(.ftruncate, place)
     try place.volume.truncate(place.node, to: size, clock)
-    changed("ftruncate", place)
+    changed(.ftruncate, place)
   }
 
   func data(_ file: Int32, from offset: Int) throws(Errno) -> Range<Int> {
     let place = try get(file)
-    try call("lseek", place)
+    try call(.lseek, place)
     guard offset < place.node.bytes.count else { throw Errno(rawValue: ENXIO) }
     return offset..<place.node.bytes.count
   }
 
   func setModified(_ file: Int32, _ nanoseconds: Int64) throws(Errno) {
     let place = try get(file)
-    try call("utimensat", place)
+    try call(.utimensat, place)
     place.node.modified = place.volume.stamp(nanoseconds)
     place.node.changed = place.volume.stamp(clock)
   }
 
   func sync(_ file: Int32) throws(Errno) {
     let place = try get(file)
-    try call("fsync", place)
+    try call(.fsync, place)
     place.volume.sync(place.node)
   }
 
   func syncData(_ file: Int32) throws(Errno) { try sync(file) }
 
-  func dropCached(_ file: Int32) throws(Errno) { try call("fadvise", try get(file)) }
+  func dropCached(_ file: Int32) throws(Errno) { try call(.fadvise, try get(file)) }
 
   func lease(_ file: Int32) throws(Errno) {
     let place = try get(file)
-    try call("fcntl", place)
+    try call(.fcntl, place)
     guard place.volume.traits.hasLeases else { throw .invalid }
     if place.node.writers > 0 { throw .tryAgain }
   }
@@ -323,7 +337,7 @@ final class ModelKernel: Kernel, @unchecked Sendable {
 
   func room(_ directory: Int32) throws(Errno) -> Room {
     let place = try get(directory)
-    try call("fstatvfs", place)
+    try call(.fstatvfs, place)
     let volume = place.volume
     return Room(
       volume: volume.device, bytes: volume.free, totalBytes: volume.traits.capacity, block: 1,

@@ -58,7 +58,7 @@ extension World {
     isCalm = true
     await start()
     isCalm = false
-    for _ in 0..<3 { bringFrames() }
+    for _ in 0..<2 { bringFrames() }
   }
 
   func comeToRest() async {

@@ -51,7 +51,7 @@ extension World {
     let letter = "abc".randomElement(using: &random)!
     let parent = directory()
     let first = Int.random(in: 1...3, using: &random)
-    for frame in first...first + Int.random(in: 0...3, using: &random) {
+    for frame in first...first + Int.random(in: 0...2, using: &random) {
       let name = FileName("\(head)_\(letter).\(frame).dat")
       guard parent.entries[name] == nil,
         let node = try? volume.make(.file, name, in: parent, kernel.clock)

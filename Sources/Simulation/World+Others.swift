@@ -19,7 +19,7 @@ extension World {
       }
     }
     let deeds: [(Int, () -> Void)] = [
-      (7, bringFrames), (2, beginWriting), (3, goOnWriting), (2, rewriteFrame), (2, saveByRename),
+      (4, bringFrames), (2, beginWriting), (3, goOnWriting), (2, rewriteFrame), (2, saveByRename),
       (2, removeFrame), (1, removeDirectory), (1, moveDirectory), (2, dropSentinel),
       (2, removeSentinel), (1, cancelByHand), (1, retryByHand), (1, reviveByHand),
       (1, undoByHand), (1, changeRules), (1, setClock), (1, putForeign),
@@ -54,6 +54,21 @@ extension World {
     }
     if !kernel.isMounted(volume) { mountHot() }
     if !kernel.isMounted(vault) { kernel.mount(vault, at: "/vault") }
+    // What has no job yet has little to do with what happened before.
+    if !random.once(in: 4) { clearHotFolder() }
+  }
+
+  /// Whoever brought what waits takes it away again.
+  private func clearHotFolder() {
+    let planned = Set(
+      journal.rows.values.filter { !$0.state.isFinal }.flatMap { $0.frames.map(\.source) })
+    for frame in frames {
+      let path = volume.path(of: frame.parent)?.relative(to: Self.hot)
+      if let path, planned.contains(path.appending(frame.name)) { continue }
+      disown(frame.node)
+      discard(frame.name, in: frame.parent)
+    }
+    say("the hot folder is cleared of what has no job")
   }
 
   func dropSentinel() {

@@ -209,7 +209,7 @@ final class World {
       }
     }
     if !isCalm, !isActing {
-      let isAmbush = daemon?.current != nil && "\(call.name)" == habits.ambush
+      let isAmbush = daemon?.current != nil && call.name == habits.ambush
       if random.once(in: isAmbush ? 4 : habits.interference) {
         say("    meanwhile, before \(call.name) \(call.text()):")
         interfere()
@@ -221,7 +221,7 @@ final class World {
         throw error
       }
     }
-    if isTelling, call.changes || call.name.description == "fsync" {
+    if isTelling, call.name.changes || call.name == .fsync {
       say("    \(call.name) \(call.text())")
     }
   }
@@ -229,11 +229,11 @@ final class World {
   /// One that this call may have.
   private func error(of call: ModelKernel.Call) -> Errno? {
     let possible: [Errno] =
-      switch "\(call.name)" {
-      case "pwrite", "fallocate": [.noSpace, .overQuota, .inputOutput]
-      case "mkdirat", "linkat", "renameat2", "symlinkat": [.noSpace, .inputOutput, .noPermission]
-      case "openat2", "open": [.inputOutput, Errno(rawValue: EMFILE), .stale]
-      case "pread", "fsync", "statx", "getdents", "unlinkat", "rmdir": [.inputOutput]
+      switch call.name {
+      case .pwrite, .fallocate: [.noSpace, .overQuota, .inputOutput]
+      case .mkdirat, .linkat, .renameat2, .symlinkat: [.noSpace, .inputOutput, .noPermission]
+      case .openat2, .open: [.inputOutput, Errno(rawValue: EMFILE), .stale]
+      case .pread, .fsync, .statx, .getdents, .unlinkat, .rmdir: [.inputOutput]
       default: []
       }
     return possible.randomElement(using: &random)
@@ -280,8 +280,8 @@ final class World {
   }
 
   private func after(_ call: ModelKernel.Call) {
-    if call.name.description == "renameat2" { checkWhole(call) }
-    if call.name.description == "unlinkat" { checkOwed("after an unlink") }
+    if call.name == .renameat2 { checkWhole(call) }
+    if call.name == .unlinkat { checkOwed("after an unlink") }
   }
 
   // MARK: Turns

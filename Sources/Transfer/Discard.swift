@@ -30,20 +30,25 @@ extension Transfer {
     _ plan: TransferPlan, evenOnlyCopies: Bool = false, replacedBy receipts: [Receipt] = [],
     durably: Bool = false, removing: (@Sendable (_ bytes: Int) -> Void)? = nil
   ) async throws(TransferError) -> Discarded {
-    let found = try await filing.perform { _ throws(TransferError) in
-      try Discarding(plan, evenOnlyCopies, receipts)
+    let all = try await filing.perform { _ throws(TransferError) in
+      try Discarding.all(plan, evenOnlyCopies, receipts)
     }
-    guard let found else {
-      if durably { try await syncRemoval(plan) }
-      return .nothing
+    var kept: [RelativePath] = []
+    var count = 0
+    for found in all {
+      if !found.kept.isEmpty {
+        kept += found.kept
+        continue
+      }
+      _ = try await filing.map(found.contents.files.count) { (index, _) throws(TransferError) in
+        try found.unlink(found.contents.files[index], removing)
+      }
+      try await filing.perform { _ throws(TransferError) in try found.close() }
+      count += found.contents.files.count + found.taken.count
     }
-    if !found.kept.isEmpty { return .kept(found.kept) }
-    _ = try await filing.map(found.contents.files.count) { (index, _) throws(TransferError) in
-      try found.unlink(found.contents.files[index], removing)
-    }
-    try await filing.perform { _ throws(TransferError) in try found.close() }
     if durably { try await syncRemoval(plan) }
-    return .removed(files: found.contents.files.count + found.taken.count)
+    if !kept.isEmpty { return .kept(kept) }
+    return all.isEmpty ? .nothing : .removed(files: count)
   }
 }
 
@@ -69,9 +74,19 @@ private struct Discarding: Sendable {
   let taken: [FileName]
   let kept: [RelativePath]
 
-  init?(_ plan: TransferPlan, _ evenOnlyCopies: Bool, _ receipts: [Receipt]) throws(TransferError) {
+  static func all(_ plan: TransferPlan, _ evenOnlyCopies: Bool, _ receipts: [Receipt])
+    throws(TransferError) -> [Discarding]
+  {
     let root = try openDestination(plan)
-    guard let area = try StagingArea.find(plan, in: root) else { return nil }
+    return try StagingArea.findAll(plan, in: root).map { (area) throws(TransferError) in
+      try Discarding(plan, root, area, evenOnlyCopies, receipts)
+    }
+  }
+
+  private init(
+    _ plan: TransferPlan, _ root: Descriptor, _ area: StagingArea, _ evenOnlyCopies: Bool,
+    _ receipts: [Receipt]
+  ) throws(TransferError) {
     self.area = area
     guard let tree = area.tree else {
       contents = StagedTree()

@@ -62,7 +62,7 @@ extension Transfer {
       let source = claim.parent.appending(entry.name)
       let claimed = claim.appending(entry.name)
       do throws(SystemError) {
-        try root.renameNoReplace(claimed, to: source)
+        try root.giveBack(claimed, to: source)
         results.append(PutBack(source: source, aside: nil))
       } catch  where error.errno == .exists {
         // Two names of one file are what a power cut leaves of a link and an unlink.

@@ -66,12 +66,12 @@ final class Claims: Sendable {
       // For the file before this one.
     }
     try faults.check(.claim, source)
-    try root.renameNoReplace(source, to: claimed(source))
+    try root.takeAway(source, to: claimed(source))
   }
 
   /// - Throws: EEXIST if its name is taken again.
   func giveBack(_ source: RelativePath) throws(SystemError) {
-    try root.renameNoReplace(claimed(source), to: source)
+    try root.giveBack(claimed(source), to: source)
   }
 
   /// Removes the empty claim directories below `directories`.
@@ -93,16 +93,34 @@ final class Claims: Sendable {
     guard let entries = try? place.openDirectory(claim).entries() else { return }
     for entry in entries {
       // Where a newer file has the name, the older one stays aside.
-      try? place.renameNoReplace(claim.appending(entry.name), to: .root.appending(entry.name))
+      try? place.giveBack(claim.appending(entry.name), to: .root.appending(entry.name))
     }
     try? place.removeDirectory(claim)
   }
 }
 
 extension Descriptor {
-  /// A rename that never replaces, by link and unlink where the file system lacks the flag. The second name is durable
-  /// before the first one goes: a power cut may keep an unlink and lose the link before it.
-  func renameNoReplace(_ path: RelativePath, to newPath: RelativePath) throws(SystemError) {
+  /// Renames whatever has a name to one that only we use.
+  ///
+  /// - Throws: EEXIST if something of an earlier run lies there.
+  func takeAway(_ path: RelativePath, to claimed: RelativePath) throws(SystemError) {
+    do throws(SystemError) {
+      try rename(path, to: self, claimed, .noReplace)
+    } catch  where error.isFlagRefused {
+      // Never by link and unlink: what others save under the name between the two would be what is unlinked.
+      if try statusIfAny(self, claimed) != nil {
+        throw SystemError("renameat2", shownPath(claimed), errno: .exists)
+      }
+      try rename(path, to: self, claimed, .plain)
+    }
+  }
+
+  /// Gives what only we have a name for its old one again, by link and unlink where renames cannot be kept from
+  /// replacing. The second name is durable before the first one goes: a power cut may keep an unlink and lose the link
+  /// before it.
+  ///
+  /// - Throws: EEXIST if the name is taken.
+  func giveBack(_ path: RelativePath, to newPath: RelativePath) throws(SystemError) {
     do throws(SystemError) {
       try rename(path, to: self, newPath, .noReplace)
     } catch  where error.isFlagRefused {

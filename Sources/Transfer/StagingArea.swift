@@ -43,21 +43,31 @@ struct StagingArea: Sendable {
     RelativePath.root.appending(FileName("\(index)"))
   }
 
-  /// Looks for the plan's staging directory in each existing ancestor of its destinations.
+  /// The plan's staging directory; nil if there is none.
   ///
-  /// - Returns: nil if there is none.
   /// - Throws: `.foreignStaging` if one bears the name and another owner's receipt.
   static func find(_ plan: TransferPlan, in root: Descriptor) throws(TransferError) -> StagingArea?
   {
-    var area: StagingArea?
+    // Directories come to be and staging goes down with them: the deepest is the last that was made.
+    try findAll(plan, in: root).last
+  }
+
+  /// Looks for the plan's staging directory in each existing ancestor of its destinations. There are two where a power cut
+  /// brought one back that had been removed, and another was made since.
+  ///
+  /// - Returns: the deepest last.
+  static func findAll(_ plan: TransferPlan, in root: Descriptor) throws(TransferError)
+    -> [StagingArea]
+  {
+    var areas: [StagingArea] = []
     do throws(TransferError) {
       try walk(plan.directory, from: root) { (base, baseDirectory) throws(TransferError) in
-        if area == nil { area = try open(plan, base, baseDirectory) }
+        if let area = try open(plan, base, baseDirectory) { areas.append(area) }
       }
     } catch .unsafeDestination {
       // Put there since: staging lies above it, and must be found to be removed.
     }
-    return area
+    return areas
   }
 
   /// Finds it or makes it, in the deepest existing ancestor.

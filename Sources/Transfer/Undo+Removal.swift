@@ -116,7 +116,7 @@ extension Undo {
     }
     do throws(SystemError) {
       try faults.check(.claim, path)
-      try roots.destination.renameNoReplace(path, to: aside(path))
+      try roots.destination.takeAway(path, to: aside(path))
       return true
     } catch  where error.errno == .notFound {
       return false
@@ -181,7 +181,7 @@ extension Undo {
       do throws(SystemError) {
         try endHalfRename(path)
         try faults.check(.rename, path)
-        try roots.destination.renameNoReplace(aside(path), to: path)
+        try roots.destination.giveBack(aside(path), to: path)
         return nil
       } catch  where error.errno == .notFound {
         return nil

@@ -301,7 +301,7 @@ extension Undo {
       try makeDirectory(source.parent.appending(claims), mode: 0o700)
       do throws(SystemError) {
         try faults.check(.claim, source)
-        try roots.source.renameNoReplace(source, to: claimed(source))
+        try roots.source.takeAway(source, to: claimed(source))
       } catch  where error.errno == .notFound {
         // Its owner was faster.
       }
@@ -323,7 +323,7 @@ extension Undo {
     }
     do throws(SystemError) {
       try faults.check(.rename, source)
-      try roots.source.renameNoReplace(claimed, to: source)
+      try roots.source.giveBack(claimed, to: source)
     } catch  where error.errno == .exists {
       // It stays where it is, and so does the directory that holds it.
     }
