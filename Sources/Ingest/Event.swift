@@ -165,8 +165,10 @@ public enum CommitRefusal: Sendable {
 }
 
 public enum PublishFailure: Sendable {
-  /// Nothing is visible: a foreign name stood in the way.
+  /// Nothing is visible: a foreign name stood in the way, or frames are lost.
   case held(String)
+  /// Some of it is visible, and frames are lost for good.
+  case lost(String)
   /// Some of it may be visible; tried again.
   case transient(String)
   /// The same for want of room.
@@ -176,7 +178,8 @@ public enum PublishFailure: Sendable {
 
   var message: String {
     switch self {
-    case .held(let message), .transient(let message), .full(let message), .offline(let message):
+    case .held(let message), .lost(let message), .transient(let message), .full(let message),
+      .offline(let message):
       message
     }
   }

@@ -205,6 +205,8 @@ extension Intake {
   ) {
     switch failure {
     case .held(let message): setAside(id, .held, Reason(.conflict, message, at: now.wall), &effects)
+    case .lost(let message):
+      setAside(id, .failed, Reason(.sourceChanged, message, at: now.wall), &effects)
     case .transient(let message):
       pausePublishing(id, over: nil, Reason(.io, message, at: now.wall), &effects)
       effects.append(.publish(id))

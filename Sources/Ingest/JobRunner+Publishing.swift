@@ -72,7 +72,14 @@ extension JobRunner {
       let why = lost ?? "\(TransferError.conflict(conflicts))"
       host.post(.publishingFailed(job.id, .held(why)))
     case .blocked(let conflicts):
-      pause(job, .transient(lost ?? "\(TransferError.conflict(conflicts))"))
+      guard let lost else {
+        return pause(job, .transient("\(TransferError.conflict(conflicts))"))
+      }
+      // Waiting brings no frame back: its source is another file now. What is visible is known as published.
+      let published = JobProgress(
+        stagedFrames: receipts.count, doneBytes: job.byteCount, publishedFrames: receipts.count)
+      try await ledger.update(published, of: job.id, made: [])
+      host.post(.publishingFailed(job.id, .lost("\(lost); what is published stays")))
     }
   }
 

@@ -61,16 +61,16 @@ extension World {
     say("somebody removes \(path) from the destination")
   }
 
-  /// All that lies under the final names of deliveries that cannot end.
+  /// What is not theirs under the final names of deliveries that cannot end.
   func clearTheWay() {
     for job in daemon?.intake.jobs.values ?? [:].values where job.state == .committing {
       let isFar = job.plan.destinationRoot == "/vault"
       for file in job.plan.files {
         let path = isFar ? file.destination : Self.shows.appending(file.destination)
         let volume = isFar ? vault : volume
-        guard let node = volume.node(at: path), let parent = node.places.first?.parent else {
-          continue
-        }
+        guard let node = volume.node(at: path), let parent = node.places.first?.parent,
+          madeBy[ObjectIdentifier(node)] != job.id
+        else { continue }
         disown(node)
         foreign[ObjectIdentifier(node)] = nil
         for place in node.places where place.parent === parent {

@@ -88,17 +88,18 @@ private struct Discarding: Sendable {
     _ receipts: [Receipt]
   ) throws(TransferError) {
     self.area = area
-    guard let tree = area.tree else {
-      contents = StagedTree()
-      taken = []
-      kept = []
-      return
-    }
-    let found = try onDestination(nil) { () throws(SystemError) in try StagedTree(tree) }
     let old = try onDestination(nil) { () throws(SystemError) in try area.old() }
     let taken = try onDestination(nil) { () throws(SystemError) in
       try old?.entries().map(\.name) ?? []
     }
+    guard let tree = area.tree else {
+      // It goes behind everything that it may have held: what a power cut brought back of `old/` was to go as well.
+      contents = StagedTree()
+      self.taken = taken
+      kept = []
+      return
+    }
+    let found = try onDestination(nil) { () throws(SystemError) in try StagedTree(tree) }
     let replacement = Replacement(plan, receipts, root, area, tree)
     var kept: [RelativePath] = []
     if let old { kept = try replacement.kept(found, old, taken) }
@@ -148,11 +149,11 @@ private struct Discarding: Sendable {
   /// The receipt goes last but for the directory itself, so that a crash leaves what can be told as ours.
   func close() throws(TransferError) {
     try onDestination(nil) { () throws(SystemError) in
+      if let old = try area.old() {
+        for name in taken { try old.unlink(RelativePath.root.appending(name)) }
+        try area.directory.removeDirectory(StagingArea.oldName)
+      }
       if let tree = area.tree {
-        if let old = try area.old() {
-          for name in taken { try old.unlink(RelativePath.root.appending(name)) }
-          try area.directory.removeDirectory(StagingArea.oldName)
-        }
         for path in contents.directories.reversed() { try tree.removeDirectory(path) }
         try area.directory.removeDirectory(StagingArea.treeName)
       }

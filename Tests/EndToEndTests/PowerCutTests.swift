@@ -39,7 +39,7 @@ extension Promises {
     }
   }
 
-  @Test func `a frame that a power cut took and whose source is gone is named, and its job waits`()
+  @Test func `a frame that a power cut took and whose source is gone is named, and its job fails`()
     async throws
   {
     try await inTemporaryFolder { folder in
@@ -53,7 +53,7 @@ extension Promises {
       let daemon = try tree.start()
       try waitUntil("the job to say what is missing") {
         let shown = try daemon.hotplate(["show", job]).out
-        return shown.contains("committing") && shown.contains("cannot be staged again")
+        return shown.contains("failed") && shown.contains("cannot be staged again")
       }
       #expect(
         access("\(tree.destination)/\(published(shot, 1002))", F_OK) != 0,
