@@ -38,8 +38,8 @@ extension JobRunner {
         )
         continue
       }
-      // It may be held for another's names; its own are no clash.
-      if job.state == .held { withoutClaims.insert(job.id) }
+      // It may be held for another's names, or have lost its own to one that is published again; its own are no clash.
+      if JobState.beforeCommit.contains(job.state) { withoutClaims.insert(job.id) }
       let earlier = try receipts(in: frames)
       receipts[job.id] = earlier
       // Past the commit every frame counts: what another boot made doubtful is proven before it is published.
@@ -87,18 +87,13 @@ extension JobRunner {
     if isComplete { try await ledger.setBoot(boot) }
   }
 
-  /// Takes a delivery back to its publication, where each frame is proven.
-  ///
-  /// - Returns: false if others have claimed its names meanwhile.
+  /// Takes a delivery back to its publication, where each frame is proven. Others that want its names have to wait for it,
+  /// but for those that are being published themselves.
   private nonisolated(nonsending) func reopen(_ job: Job) async throws -> Bool {
-    do {
-      return try await move(
-        job.id, from: [.done], to: .committing,
-        note: "the machine stopped before this was durable; each frame is proven again",
-        claiming: job.claims)
-    } catch JournalError.claimed {
-      return false
-    }
+    try await ledger.reopen(
+      job.id, from: JobState.done.rawValue, to: JobState.committing.rawValue, claims: job.claims,
+      seizingFrom: Set(JobState.beforeCommit.map(\.rawValue)),
+      note: "the machine stopped before this was durable; each frame is proven again", at: Date())
   }
 
   private func receipts(in frames: [FrameRecord]) throws -> [Receipt] {

@@ -32,6 +32,10 @@ package protocol Ledger: Sendable {
   func unfinished() async throws(JournalError) -> [JobRecord]
   func undurable() async throws(JournalError) -> [JobRecord]
   func ended(beforeBoot boot: String) async throws(JournalError) -> [JobRecord]
+  func reopen(
+    _ id: String, from: String, to state: String, claims: [DestinationClaim],
+    seizingFrom states: Set<String>, note: String, at: Date
+  ) async throws(JournalError) -> Bool
   func setBoot(_ boot: String) async throws(JournalError)
 
   func ingested(hotFolder: String, directory: RelativePath)

@@ -18,6 +18,29 @@ extension Journal {
     }
   }
 
+  /// Takes a job that had ended back into a state from which it ends again, with as many of its names as it can have.
+  ///
+  /// - Parameters:
+  ///   - claims: the names that it writes. What others hold by then stays theirs, and publishing respects it.
+  ///   - states: of jobs that lose such names to this one: they have to claim them again.
+  /// - Returns: whether this call moved it.
+  public func reopen(
+    _ id: String, from: String, to state: String, claims: [DestinationClaim],
+    seizingFrom states: Set<String>, note: String, at: Date
+  ) async throws(JournalError) -> Bool {
+    try await write { database in
+      let number = try database.number(ofJob: id)
+      try database.execute(
+        sql: "UPDATE job SET state = ?, ended = NULL WHERE number = ? AND state = ?",
+        arguments: [state, number, from])
+      guard database.changesCount == 1 else { return false }
+      try database.appendHistory(job: number, at: at, state: state, text: note)
+      try database.seize(claims, from: states, job: number)
+      try database.takeFree(claims, job: number)
+      return true
+    }
+  }
+
   /// Nothing of an earlier boot is in doubt any more: from here on, what ends, ends under this one. Said again under the
   /// same boot it changes nothing: what has ended since it began stays in doubt for the next one.
   public func setBoot(_ boot: String) async throws(JournalError) {

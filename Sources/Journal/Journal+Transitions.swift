@@ -130,6 +130,17 @@ extension Database {
       [progress.stagedFrames, progress.doneBytes, progress.publishedFrames])
   }
 
+  /// Takes those of the names that nobody holds.
+  func takeFree(_ claims: [DestinationClaim], job: Int64) throws {
+    var directories = DirectoryNumbers()
+    let insert = try cachedStatement(
+      sql: "INSERT INTO claim (directory, name, job) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+    for claim in claims {
+      let directory = try directories.number(claim.path.parent, root: claim.root, in: self)
+      try insert.execute(arguments: [directory, Data(claim.path.name?.bytes ?? []), job])
+    }
+  }
+
   /// - Throws: `JournalError.claimed`; the caller's transaction then takes everything back.
   /// - Parameter own: a job that may hold some of them already.
   func take(_ claims: [DestinationClaim], job: Int64, own: String? = nil) throws {

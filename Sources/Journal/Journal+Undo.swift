@@ -73,7 +73,7 @@ extension Journal {
         sql: "INSERT INTO undo (job, settings, is_secured) VALUES (?, ?, 0) ON CONFLICT DO NOTHING",
         arguments: [number, settings])
       guard database.changesCount == 1 else { return false }
-      try database.takeFromHeld(claims, job: number)
+      try database.seize(claims, from: ["held"], job: number)
       try database.take(claims, job: number, own: id)
       try database.execute(
         sql: "UPDATE job SET reason = ? WHERE number = ?", arguments: [reason, number])
@@ -195,16 +195,19 @@ extension Journal {
 }
 
 extension Database {
-  fileprivate func takeFromHeld(_ claims: [DestinationClaim], job: Int64) throws {
+  /// Takes names that jobs in these states hold.
+  func seize(_ claims: [DestinationClaim], from states: Set<String>, job: Int64) throws {
     var directories = DirectoryNumbers()
     let update = try cachedStatement(
       sql: """
         UPDATE claim SET job = ? WHERE directory = ? AND name = ?
-          AND job IN (SELECT number FROM job WHERE state = 'held')
+          AND job IN (SELECT number FROM job WHERE state IN (\(placeholders(states.count))))
         """)
     for claim in claims {
       let directory = try directories.number(claim.path.parent, root: claim.root, in: self)
-      try update.execute(arguments: [job, directory, Data(claim.path.name?.bytes ?? [])])
+      try update.execute(
+        arguments: [job, directory, Data(claim.path.name?.bytes ?? [])]
+          + StatementArguments(states.sorted()))
     }
   }
 

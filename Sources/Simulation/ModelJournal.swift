@@ -197,6 +197,26 @@ final class ModelJournal: Ledger, @unchecked Sendable {
     return records { $0.record.ended != nil && $0.record.number >= boot?.firstJob ?? 0 }
   }
 
+  func reopen(
+    _ id: String, from: String, to state: String, claims names: [DestinationClaim],
+    seizingFrom states: Set<String>, note: String, at: Date
+  ) throws(JournalError) -> Bool {
+    let new = JobState(rawValue: state)!
+    let isMoved = try write("\(id.suffix(4)) → \(state), \(note)") { () throws(JournalError) in
+      guard rows[id]?.record.state == from else { return false }
+      rows[id]!.record.state = state
+      rows[id]!.record.ended = nil
+      rows[id]!.states.append(new)
+      for name in names {
+        if let other = claims[name], !states.contains(rows[other]!.record.state) { continue }
+        claims[name] = id
+      }
+      return true
+    }
+    if isMoved { try after(id, JobState(rawValue: from)!, new) }
+    return isMoved
+  }
+
   func setBoot(_ id: String) throws(JournalError) {
     try write("the boot is \(id)") { () throws(JournalError) in
       if boot?.id == id { return }
