@@ -74,6 +74,16 @@ private let rules = """
     #expect(story.all.count == 2 && story.last(story.all[1]) == .done)
   }
 
+  @Test func `that lost frames for good behind its commit has failed, and may be tried again`() {
+    var story = Story(rules: rules)
+    story.publishFailure = .lost("1 frame is lost")
+    story.drop("in/sh010_beauty.", 1...3, ".exr")
+    story.wait(.seconds(2))
+    let id = story.all[0]
+    #expect(story.last(id) == .failed)
+    #expect(story.reasons[id]?.message == "1 frame is lost")
+  }
+
   @Test func `is held again by what still stands in its way`() {
     var story = story(.held)
     story.conflict = "still taken"

@@ -39,6 +39,7 @@ struct Story {
   /// How often each job came to be staged.
   private(set) var stagings: [JobID: Int] = [:]
   /// How staging ends instead of well, once.
+  var publishFailure: PublishFailure?
   var stagingEnd: StagingEnd?
   var unreadable: Set<FileName> = []
   /// Names at which a look finds nothing.
@@ -261,7 +262,8 @@ struct Story {
       tell(.committed(id))
     case .undo(let id):
       tell(.undone(id, back: back ?? Set(intake.jobs[id]!.plan.files.map(\.source))))
-    case .publish(let id): tell(.published(id))
+    case .publish(let id):
+      tell(publishFailure.map { .publishingFailed(id, $0) } ?? .published(id))
     case .finish(let id):
       enter(id, .done)
       tell(.finished(id, kept: []))

@@ -33,4 +33,35 @@ import Testing
       #expect(try await journal.ended(beforeBoot: "c").map(\.id) == ["running", "new"])
     }
   }
+
+  @Test
+  func `what is reopened takes its names from those that wait, and not from those that publish`()
+    async throws
+  {
+    try await withJournal { journal in
+      func name(_ text: String) -> DestinationClaim {
+        DestinationClaim(root: "/out", path: path(text))
+      }
+      try await journal.insert(job("done"), frames: [], claims: [])
+      #expect(try await journal.transition("done", from: ["queued"], to: "done", at: noon))
+      try await journal.insert(job("waits"), frames: [], claims: [name("a")])
+      try await journal.insert(job("publishes"), frames: [], claims: [name("b")])
+      #expect(
+        try await journal.transition("publishes", from: ["queued"], to: "committing", at: noon))
+
+      let reopen = {
+        try await journal.reopen(
+          "done", from: "done", to: "committing", claims: ["a", "b", "c"].map(name),
+          seizingFrom: ["queued"], note: "again", at: noon)
+      }
+      #expect(try await reopen())
+      #expect(try await !reopen(), "it is open")
+      #expect(try await journal.unfinished().map(\.id) == ["done", "waits", "publishes"])
+      for (taken, holder) in ["a": "done", "b": "publishes", "c": "done"] {
+        await #expect(throws: JournalError.claimed(path: path(taken), byJob: holder)) {
+          try await journal.insert(job("late"), frames: [], claims: [name(taken)])
+        }
+      }
+    }
+  }
 }

@@ -402,6 +402,32 @@ private struct Published {
     #expect(calls > 10)
   }
 
+  @Test func `a file that an undo had taken aside has its name again once its source is gone`()
+    async throws
+  {
+    let arena = try Arena()
+    let done = try await Published(arena, 2)
+    let stop = StopFlag()
+    let cut = Transfer(
+      workers: CopyWorkers(count: 1),
+      faults: { point, _ in
+        if point == .claim { stop.raise() }
+        return nil
+      })
+    let standings = try await cut.secureSources(done.plan, done.receipts)
+    _ = await failure { () async throws(TransferError) in
+      try await cut.removePublished(done.plan, done.receipts, standings.secured, stop: stop)
+    }
+    let first = done.plan.files[0]
+    #expect(try !arena.out.holds(first.destination), "it was not taken aside")
+    try arena.hot.unlink(first.source)
+    let results = try await done.undo(isSecured: true)
+    #expect(results == [.removed], "the first one has no source to be proven by")
+    #expect(try arena.read(first.destination, in: arena.out) == done.sources[0])
+    #expect(
+      try !arena.tree(arena.out).keys.contains { $0.name!.bytes.starts(with: ".hotplate".utf8) })
+  }
+
   @Test(arguments: [true, false])
   func `giving sources back, cut off before any call, can be taken back whole`(linked: Bool)
     async throws
