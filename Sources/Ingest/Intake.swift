@@ -239,6 +239,14 @@ public struct Intake: Sendable {
     return directories[Place(root: root, path: path.parent)]?.files[name] != nil
   }
 
+  /// The job that is known to have published what lies there.
+  package func publisher(of path: RelativePath, root: Int = 0) -> JobID? {
+    guard let name = path.name,
+      case .done(let id)? = directories[Place(root: root, path: path.parent)]?.files[name]
+    else { return nil }
+    return id
+  }
+
   public mutating func handle(_ event: Event, at now: Moment) -> [Effect] {
     var effects: [Effect] = []
     switch event {

@@ -28,7 +28,7 @@ struct Habits {
     errors = [0, 0, 60, 300].randomElement(using: &random)!
     kills = !random.once(in: 4)
     ambush = Self.callsOfSteps.randomElement(using: &random)!
-    turns = Int.random(in: 8...26, using: &random)
+    turns = Int.random(in: 6...20, using: &random)
   }
 
   func traits(_ random: inout Numbers) -> Volume.Traits {

@@ -1,5 +1,6 @@
 import Files
 import Ingest
+import Journal
 import Paths
 import ReadModel
 
@@ -106,6 +107,8 @@ extension World {
     {
       broken("\(id) is committed and cancelled")
     }
+    if new == .queued, old == nil { checkIsNew(row) }
+    if new == .committing || new == .done { noteContents(row) }
     switch new {
     case .committing where old == .cancelling:
       broken("\(id) is committed after its cancel stood in the journal")
@@ -116,6 +119,33 @@ extension World {
       }
     case .cancelled: checkNoTrace(job)
     default: break
+    }
+  }
+
+  /// Nothing is taken again that was published as it is.
+  private func checkIsNew(_ row: ModelJournal.Row) {
+    for other in journal.rows.values
+    where other.record.number < row.record.number && other.state == .done {
+      for frame in row.frames {
+        let same = other.frames.first {
+          $0.source == frame.source && $0.inode == frame.inode && $0.birth == frame.birth
+            && $0.size == frame.size && $0.modified == frame.modified
+            && $0.changed == frame.changed && $0.outcome == nil
+        }
+        if same != nil {
+          broken("\(frame.source), published by \(other.record.id), is taken by \(row.record.id)")
+        }
+      }
+    }
+  }
+
+  private func noteContents(_ row: ModelJournal.Row) {
+    let volume = row.job?.plan.destinationRoot == "/vault" ? vault : volume
+    let nodes = Dictionary(
+      volume.nodes.values.map { (InodeKey(inode: $0.number, birth: $0.birth), $0) },
+      uniquingKeysWith: { first, _ in first })
+    for (ordinal, key) in row.staged {
+      if let node = nodes[key] { committed[row.record.id, default: [:]][ordinal] = node.bytes }
     }
   }
 
@@ -182,7 +212,10 @@ extension World {
         let isUnfinished = row.map { !$0.state.isFinal } ?? false
         let isReported =
           row?.notes.contains { $0.contains("staging") || $0.contains(".hotplate-") } ?? false
-        if !isUnfinished, !isReported {
+        // Made in the instant in which somebody moved the directory around it away.
+        let isLeftBehind =
+          node.entries.isEmpty && volume.path(of: node)!.components.first == "outside"
+        if !isUnfinished, !isReported, !isLeftBehind {
           broken("\(volume.path(of: node)!) is left over")
         }
       }
@@ -198,8 +231,22 @@ extension World {
         let place = path.appending(name)
         if name.bytes.suffix(7).elementsEqual(".cancel".utf8) { continue }
         if node.kind == .directory { pending.append((place, node)) }
-        if node.kind == .file, !daemon.intake.knows(place) { broken("\(place) has no answer") }
+        if node.kind == .file { checkAnswer(place, node, daemon) }
       }
+    }
+  }
+
+  private func checkAnswer(_ path: RelativePath, _ node: Node, _ daemon: ModelDaemon) {
+    guard daemon.intake.knows(path) else { return broken("\(path) has no answer") }
+    guard let id = daemon.intake.publisher(of: path), let row = journal.rows[id],
+      complete[node.bytes] != nil
+    else { return }
+    let isDelivered = row.frames.contains {
+      $0.source.name == path.name
+        && ($0.outcome == "skipped" || committed[id]?[$0.ordinal] == node.bytes)
+    }
+    if !isDelivered {
+      broken("\(path) is called published by \(id), and \(text(node.bytes)) never was")
     }
   }
 

@@ -22,7 +22,8 @@ extension World {
       (4, bringFrames), (2, beginWriting), (3, goOnWriting), (2, rewriteFrame), (2, saveByRename),
       (2, removeFrame), (1, removeDirectory), (1, moveDirectory), (2, dropSentinel),
       (2, removeSentinel), (1, cancelByHand), (1, retryByHand), (1, reviveByHand),
-      (1, undoByHand), (1, changeRules), (1, setClock), (1, putForeign),
+      (1, undoByHand), (1, changeRules), (1, setClock),
+      (1, disturbStaging), (1, putForeign),
       (1, disturbPublished),
       (1, linkElsewhere), (1, toggleVault), (1, toggleHot), (1, toggleSpace), (1, toggleReadOnly),
       (1, overflow),
@@ -39,7 +40,7 @@ extension World {
     let deeds: [() -> Void] = [
       rewriteFrame, rewriteFrame, saveByRename, saveByRename, removeFrame, dropSentinel,
       dropSentinel, putForeign, putForeign, linkElsewhere, moveDirectory, cancelByHand,
-      disturbPublished, act,
+      disturbPublished, disturbStaging, act,
     ]
     deeds.randomElement(using: &random)!()
   }

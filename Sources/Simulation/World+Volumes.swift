@@ -61,6 +61,28 @@ extension World {
     say("somebody removes \(path) from the destination")
   }
 
+  /// Somebody cleans up what he takes for rubbish.
+  func disturbStaging() {
+    var staged: [(Volume, Node)] = []
+    for volume in [volume, vault] where !volume.isReadOnly {
+      for node in volume.nodes.values.sorted(by: { $0.id < $1.id }) where node.kind == .file {
+        guard let place = node.places.first, place.name != "receipt",
+          let path = volume.path(of: place.parent), path.components.contains("tree"),
+          // In the middle of a step nobody is quick enough.
+          madeBy[ObjectIdentifier(place.parent)] != daemon?.current
+        else { continue }
+        staged.append((volume, node))
+      }
+    }
+    guard let (volume, node) = staged.randomElement(using: &random) else { return }
+    // A link holds what its owner has elsewhere; a copy may be the only one of what he has removed.
+    if node.places.count == 1 { disown(node) }
+    let place = node.places.first { volume.path(of: $0.parent)!.components.contains("tree") }!
+    say("somebody removes the staged \(place.name)")
+    try? volume.unlink(place.name, in: place.parent, directory: false, kernel.clock)
+    volume.syncLast()
+  }
+
   /// What is not theirs under the final names of deliveries that cannot end.
   func clearTheWay() {
     for job in daemon?.intake.jobs.values ?? [:].values where job.state == .committing {

@@ -41,6 +41,8 @@ final class World {
   var writers: [Writer] = []
   var generation = 0
   var violations: [String] = []
+  /// What each job has committed to, by index into its files.
+  var committed: [JobID: [Int: [UInt8]]] = [:]
   /// The job in whose staging a node was made.
   var madeBy: [ObjectIdentifier: JobID] = [:]
   /// So that no other node gets the identifier of one that is gone.

@@ -86,9 +86,16 @@ extension Transfer {
         try file.sync()
         return receipt.nowDurable()
       }
-      if receipt.method != .link { try root.unlink(path) }
+      if receipt.method != .link { try unlinkDurably(path, in: root) }
       return nil
     }
+  }
+
+  /// What the next power cut must not bring back.
+  private func unlinkDurably(_ path: RelativePath, in root: Descriptor) throws(SystemError) {
+    try root.unlink(path)
+    let directory = path.parent
+    try (directory.isRoot ? root : root.openDirectory(directory)).sync()
   }
 
   /// A symlink is durable with its name; one that a power cut left with another target is unlinked, as ours by its inode.
@@ -101,7 +108,7 @@ extension Transfer {
         there.snapshot.inode == receipt.inode, there.snapshot.birth == receipt.birth
       else { return nil }
       if let target, try root.symlinkTarget(path) != target {
-        try root.unlink(path)
+        try unlinkDurably(path, in: root)
         return nil
       }
       try root.openDirectory(path.parent).sync()

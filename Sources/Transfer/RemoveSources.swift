@@ -58,9 +58,10 @@ final class Claims: Sendable {
 
   /// Takes a source out of everybody's way. ENOENT if it is gone.
   func claim(_ source: RelativePath) throws(SystemError) {
+    // Opened first: moved away from here on, the directory is still known by it.
+    let place = source.parent.isRoot ? root : try root.openPlace(source.parent)
     do throws(SystemError) {
-      try root.makeDirectory(directory(beside: source), mode: 0o700)
-      let place = try root.openPlace(source.parent)
+      try place.makeDirectory(.root.appending(name), mode: 0o700)
       places.withLock { if $0.count < Self.kept { $0[source.parent] = place } }
     } catch  where error.errno == .exists {
       // For the file before this one.

@@ -20,16 +20,19 @@ struct WorkersTests {
   {
     let workers = CopyWorkers(count: 1)
     let order = Order()
-    let isQueued = StopFlag()
+    let (hasBegun, isQueued) = (StopFlag(), StopFlag())
     // The first call of the large batch queues the small one behind it, on the only thread there is.
     await withTaskGroup(of: Void.self) { group in
       group.addTask {
         await workers.each(1000) { number, _ in
+          hasBegun.raise()
           while !isQueued.isRaised { sched_yield() }
           order.add("large")
         }
       }
       group.addTask {
+        // Alone on the thread it would be over before anything waits behind it.
+        while !hasBegun.isRaised { await Task.yield() }
         await workers.each(1) { _, _ in order.add("small") }
       }
       while workers.waiting < 2 { await Task.yield() }
