@@ -17,6 +17,8 @@ struct Habits {
   let kills: Bool
   /// A call before which others act far more often, while a job's step runs.
   let ambush: CallName
+  /// The rules that frames come for, by the first letters of their names: few, so that deliveries meet.
+  let heads: [Character]
   let turns: Int
 
   init(_ random: inout Numbers) {
@@ -28,6 +30,7 @@ struct Habits {
     errors = [0, 0, 60, 300].randomElement(using: &random)!
     kills = !random.once(in: 4)
     ambush = Self.callsOfSteps.randomElement(using: &random)!
+    heads = Array("cmfrls".shuffled(using: &random).prefix(Int.random(in: 1...4, using: &random)))
     turns = Int.random(in: 6...20, using: &random)
   }
 

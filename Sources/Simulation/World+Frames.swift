@@ -47,7 +47,7 @@ extension World {
   func disown(_ node: Node) { owed[node.bytes] = nil }
 
   func bringFrames() {
-    let head = "cmfrls".randomElement(using: &random)!
+    let head = habits.heads.randomElement(using: &random)!
     let letter = "abc".randomElement(using: &random)!
     let parent = directory()
     let first = Int.random(in: 1...3, using: &random)

@@ -73,19 +73,22 @@ struct CancelCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cancel",
     abstract: "Stop copies half-way: how long until the last byte, and until no trace is left.",
-    discussion: "Example: hotplate-bench cancel --rounds 100")
+    discussion: "Example: hotplate-bench cancel --rounds 20")
 
   @OptionGroup var place: Place
-  @Option(help: "How many copies of each kind are cancelled.")
-  var rounds = 40
+  @Option(help: "How many copies of each kind are cancelled; a quarter as many of the daemon's.")
+  var rounds = 200
   @OptionGroup var printing: Printing
 
   func run() async throws {
     let rows = try await place.withScratch { scratch in
       let benchmark = CancelBenchmark(scratch: scratch, workers: place.workers, rounds: rounds)
+      let real = DaemonCancelBenchmark(scratch: scratch, rounds: max(1, rounds / 4))
       return try await benchmark.run("1 × 2 GB", frames: 1, bytes: 2_000_000_000)
         + benchmark.run("40 × 50 MB", frames: 40, bytes: 50_000_000)
         + benchmark.run("1,000 × 2 MB", frames: 1000, bytes: 2_000_000)
+        + real.run("1 × 2 GB", frames: 1, bytes: 2_000_000_000)
+        + real.run("1,000 × 2 MB", frames: 1000, bytes: 2_000_000)
     }
     try printing.show(rows)
   }

@@ -29,12 +29,15 @@ struct CancelBenchmark {
     // What is promised: 250 ms, and 0.25 s more for each GiB that was staged.
     let staged = 0.8 * Double(frames * bytes) / Double(1 << 30)
     return [
-      row("cancel \(what), until the last byte", lastBytes, promise: 0.05),
-      row("cancel \(what), until no trace", traces, promise: 0.25 + 0.25 * staged),
+      Self.row("cancel \(what), until the last byte", lastBytes, promise: 0.05),
+      Self.row("cancel \(what), until no trace", traces, promise: 0.25 + 0.25 * staged),
     ]
   }
 
-  private func row(_ what: String, _ times: [Double], promise: Double) -> BenchmarkRow {
+  /// - Parameters:
+  ///   - times: seconds.
+  ///   - promise: seconds.
+  static func row(_ what: String, _ times: [Double], promise: Double) -> BenchmarkRow {
     let ordered = times.sorted()
     let rank = Int((0.99 * Double(ordered.count)).rounded(.up)) - 1
     return BenchmarkRow(
@@ -88,10 +91,10 @@ struct CancelBenchmark {
 }
 
 /// Nanoseconds of the monotonic clock, as an integer that threads can share.
-private func now() -> Int {
+func now() -> Int {
   var time = timespec()
   clock_gettime(CLOCK_MONOTONIC, &time)
   return time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
 
-private func seconds(_ nanoseconds: Int) -> Double { Double(nanoseconds) / 1e9 }
+func seconds(_ nanoseconds: Int) -> Double { Double(nanoseconds) / 1e9 }

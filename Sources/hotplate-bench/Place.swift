@@ -83,8 +83,10 @@ struct Frames {
   }
 
   /// Reads them all, so that each contender finds them in memory.
-  func warm() throws {
-    try execute("find", directory, "-type", "f", "-exec", "cat", "{}", "+")
+  ///
+  /// - Parameter place: where they lie by now, if they were moved.
+  func warm(_ place: String? = nil) throws {
+    try execute("find", place ?? directory, "-type", "f", "-exec", "cat", "{}", "+")
   }
 }
 

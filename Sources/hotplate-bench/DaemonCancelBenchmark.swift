@@ -1,0 +1,149 @@
+import Files
+import Foundation
+import Glibc
+import Synchronization
+import TestSupport
+
+/// The same for the real daemon: from a `.cancel` that is dropped until its last byte and until its staging is gone, as a
+/// bystander sees it.
+struct DaemonCancelBenchmark {
+  let scratch: Scratch
+  let rounds: Int
+
+  private static let rules = """
+    hotplate: 1
+    rules:
+      - rule: rounds
+        match: '{shot}/frame.{frame}.exr'
+        to: '{shot}/frame.{frame:04d}.exr'
+        ready: { quiet: 20ms, whole: no }
+    """
+
+  func run(_ what: String, frames: Int, bytes: Int) throws -> [BenchmarkRow] {
+    let folder = try TemporaryFolder(in: scratch.path)
+    defer { try? folder.remove() }
+    let tree = try HotFolderTree(in: folder, rules: Self.rules)
+    let outside = try folder.makeDirectory("outside")
+    let source = try Frames(frames, bytes: bytes, in: try folder.makeDirectory("made"))
+    let daemon = try tree.start()
+    let round = Round(tree: tree, daemon: daemon, outside: outside, source: source)
+    let whole = try round.whole()
+    var lastBytes: [Double] = []
+    var traces: [Double] = []
+    for number in 0..<rounds {
+      let share = 0.1 + 0.7 * Double(number) / Double(rounds)
+      let times = try round.cancel(number, after: whole * share)
+      lastBytes.append(times.lastByte)
+      traces.append(times.noTrace)
+    }
+    daemon.kill()
+    let staged = 0.8 * Double(frames * bytes) / Double(1 << 30)
+    let kind = "daemon, .cancel in \(what)"
+    return [
+      CancelBenchmark.row("\(kind), until the last byte", lastBytes, promise: 0.05),
+      CancelBenchmark.row("\(kind), until no trace", traces, promise: 0.25 + 0.25 * staged),
+    ]
+  }
+}
+
+/// One arrival after another, moved into the hot folder and out of it again.
+private struct Round {
+  let tree: HotFolderTree
+  let daemon: Daemon
+  let outside: String
+  let source: Frames
+
+  /// - Returns: seconds that a whole delivery takes, from its staging to its publication.
+  func whole() throws -> Double {
+    try source.warm()
+    try move(source.directory, "\(tree.drop)/whole")
+    let began = try waitForStaging()
+    try waitUntil("the whole to be published") { access("\(tree.destination)/whole", F_OK) == 0 }
+    let took = seconds(now() - began)
+    try waitUntil("staging to be gone") { tree.traces().isEmpty }
+    try move("\(tree.drop)/whole", "\(outside)/frames")
+    return took
+  }
+
+  func cancel(_ number: Int, after delay: Double) throws -> (lastByte: Double, noTrace: Double) {
+    let directory = "\(tree.drop)/round\(number)"
+    try source.warm("\(outside)/frames")
+    sync()
+    try move("\(outside)/frames", directory)
+    let staging = try waitForStaging()
+    while seconds(now() - staging) < delay { usleep(200) }
+    let writes = WriteWatch(of: daemon.process)
+    let event = now()
+    try tree.touch("round\(number)/.cancel")
+    let path = "\(tree.destination)/\(tree.stagingName)"
+    while access(path, F_OK) == 0 {
+      guard seconds(now() - event) < 60 else { throw BenchmarkError("\(path) stays") }
+      usleep(200)
+    }
+    let gone = now()
+    let last = writes.stop()
+    guard access("\(tree.destination)/round\(number)", F_OK) != 0 else {
+      throw BenchmarkError("round \(number) was published before its cancel: give more bytes")
+    }
+    try move(directory, "\(outside)/frames")
+    unlink("\(outside)/frames/.cancel")
+    return (seconds(max(1000, last - event)), seconds(gone - event))
+  }
+
+  private func waitForStaging() throws -> Int {
+    let since = now()
+    while tree.stagingName.isEmpty {
+      guard seconds(now() - since) < 60 else { throw BenchmarkError("nothing is staged") }
+      usleep(200)
+    }
+    return now()
+  }
+
+  private func move(_ from: String, _ to: String) throws {
+    guard rename(from, to) == 0 else {
+      throw BenchmarkError("rename \(from) \(to): \(String(cString: strerror(errno)))")
+    }
+  }
+}
+
+extension HotFolderTree {
+  /// Of the one job that is under way; empty without one.
+  fileprivate var stagingName: String {
+    names(in: destination, where: isStaging).first ?? ""
+  }
+}
+
+/// Looks when a process wrote last, by the bytes that the kernel counts for it.
+private final class WriteWatch: Sendable {
+  /// What writes less between two looks writes its journal: frames go by chunks of a MiB.
+  private static let chunk = 1 << 19
+  private let state = Mutex((last: 0, isOver: false))
+  private let ended = DispatchSemaphore(value: 0)
+
+  init(of process: Int32) {
+    let path = "/proc/\(process)/io"
+    Thread.detachNewThread { [self] in
+      var before = Self.written(path)
+      while !state.withLock({ $0.isOver }) {
+        let written = Self.written(path)
+        if written - before >= Self.chunk { state.withLock { $0.last = now() } }
+        if written - before >= Self.chunk || written < before { before = written }
+        usleep(500)
+      }
+      ended.signal()
+    }
+  }
+
+  /// - Returns: the time of the last chunk that was seen; 0 for none.
+  func stop() -> Int {
+    state.withLock { $0.isOver = true }
+    ended.wait()
+    return state.withLock { $0.last }
+  }
+
+  private static func written(_ path: String) -> Int {
+    guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return 0 }
+    let line = text.split(separator: "\n").first { $0.hasPrefix("wchar:") }
+    return line.flatMap { Int($0.dropFirst(6).trimmingCharacters(in: .whitespaces)) } ?? 0
+  }
+}
