@@ -119,7 +119,8 @@ extension JobRunner {
     do {
       switch try await transfer.discard(job.plan) {
       case .removed, .nothing:
-        try await ledger.forgetReceipts(of: job.id, ordinals: nil)
+        // One that fails behind its commit is known by them, should this be cut off before its row.
+        if state != .failed { try await ledger.forgetReceipts(of: job.id, ordinals: nil) }
         receipts[job.id] = nil
         stagedOn[job.id] = nil
       // Whole frames whose sources are gone: their receipts are all that tells what they are.

@@ -24,6 +24,7 @@ final class ModelJournal: Ledger, @unchecked Sendable {
     var notes: [String] = []
 
     var state: JobState { JobState(rawValue: record.state)! }
+    var reason: Reason? { record.reason.flatMap { try? JSON.decode(Reason.self, from: Array($0)) } }
   }
 
   /// A write failed, or nobody lives any more to know whether it did: nothing goes on without a journal.

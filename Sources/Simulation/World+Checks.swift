@@ -22,7 +22,10 @@ extension World {
     }
     for (id, found) in foreign {
       let there = found.volume.node(at: found.path)
-      if there !== found.node, !found.path.components.contains("r") {
+      let mayBeReplaced =
+        found.path.components.contains("r")
+        && daemon?.current.map { found.lateFor.contains($0) } != true
+      if there !== found.node, !mayBeReplaced {
         broken("\(when): somebody's own file at \(found.path) was taken away")
         foreign[id] = nil
       }
@@ -107,7 +110,16 @@ extension World {
     {
       broken("\(id) is committed and cancelled")
     }
-    if new == .queued, old == nil { checkIsNew(row) }
+    if new == .queued, old == nil {
+      checkIsNew(row)
+      checkIsAllowed(row)
+    }
+    if new == .cancelling { checkAbsence(row, job) }
+    // It looks at the destination again.
+    if new == .staging { for key in foreign.keys { foreign[key]?.lateFor.remove(id) } }
+    if new == .cancelled, row.reason?.code == .user {
+      barred[id] = Dictionary(uniqueKeysWithValues: job.plan.files.map { ($0.source, $0.snapshot) })
+    }
     if new == .committing || new == .done { noteContents(row) }
     switch new {
     case .committing where old == .cancelling:
@@ -139,13 +151,33 @@ extension World {
     }
   }
 
+  /// What a person has cancelled does not come again as it was.
+  private func checkIsAllowed(_ row: ModelJournal.Row) {
+    let files = Dictionary(
+      uniqueKeysWithValues: row.job!.plan.files.map { ($0.source, $0.snapshot) })
+    for (id, stone) in barred where stone == files {
+      broken("what was cancelled by hand as \(id) is taken again by \(row.record.id)")
+    }
+  }
+
+  /// Nothing counts as removed while it lies where it lay.
+  private func checkAbsence(_ row: ModelJournal.Row, _ job: Job) {
+    guard row.reason?.code == .sourceRemoved else { return }
+    let isThere = job.plan.files.allSatisfy { file in
+      volume.node(at: Self.hot.appending(file.source))?.snapshot == file.snapshot
+    }
+    if isThere { broken("\(job.id) is cancelled as removed, and all of it is there") }
+  }
+
   private func noteContents(_ row: ModelJournal.Row) {
     let volume = row.job?.plan.destinationRoot == "/vault" ? vault : volume
     let nodes = Dictionary(
       volume.nodes.values.map { (InodeKey(inode: $0.number, birth: $0.birth), $0) },
       uniquingKeysWith: { first, _ in first })
     for (ordinal, key) in row.staged {
-      if let node = nodes[key] { committed[row.record.id, default: [:]][ordinal] = node.bytes }
+      // Afterwards it may be rewritten; what was staged again is noted once it is done.
+      guard let node = nodes[key], committed[row.record.id]?[ordinal] == nil else { continue }
+      committed[row.record.id, default: [:]][ordinal] = node.bytes
     }
   }
 

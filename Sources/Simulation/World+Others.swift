@@ -23,7 +23,7 @@ extension World {
       (2, removeFrame), (1, removeDirectory), (1, moveDirectory), (2, dropSentinel),
       (2, removeSentinel), (1, cancelByHand), (1, retryByHand), (1, reviveByHand),
       (1, undoByHand), (1, changeRules), (1, setClock),
-      (1, disturbStaging), (1, putForeign),
+      (1, disturbStaging), (1, rewritePublished), (1, putForeign),
       (1, disturbPublished),
       (1, linkElsewhere), (1, toggleVault), (1, toggleHot), (1, toggleSpace), (1, toggleReadOnly),
       (1, overflow),
@@ -40,7 +40,7 @@ extension World {
     let deeds: [() -> Void] = [
       rewriteFrame, rewriteFrame, saveByRename, saveByRename, removeFrame, dropSentinel,
       dropSentinel, putForeign, putForeign, linkElsewhere, moveDirectory, cancelByHand,
-      disturbPublished, disturbStaging, act,
+      disturbPublished, rewritePublished, disturbStaging, act,
     ]
     deeds.randomElement(using: &random)!()
   }
@@ -123,6 +123,7 @@ extension World {
     guard daemon.intake.jobs[stone.job] == nil else { return }
     say("somebody has what \(stone.job) took taken again")
     do { try journal.removeTombstones(of: stone.job) } catch { return }
+    barred[stone.job] = nil
     daemon.post(.revived(stone.job))
   }
 

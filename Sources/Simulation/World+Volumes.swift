@@ -40,8 +40,40 @@ extension World {
     generation += 1
     try? volume.write(Array("foreign \(generation)".utf8), at: 0, of: node, kernel.clock)
     volume.sync(node)
-    foreign[ObjectIdentifier(node)] = Foreign(node: node, volume: volume, path: path)
+    keep(node, on: volume, at: path)
     say("somebody puts a file of his own at \(path)")
+  }
+
+  private func keep(_ node: Node, on volume: Volume, at path: RelativePath) {
+    let late = (daemon?.intake.jobs.values ?? [:].values).filter { job in
+      (job.state == .staged || job.state == .committing)
+        && (job.plan.destinationRoot == "/vault") == (volume === vault)
+        && job.plan.files.contains {
+          (volume === vault ? $0.destination : Self.shows.appending($0.destination)) == path
+        }
+    }
+    foreign[ObjectIdentifier(node)] = Foreign(
+      node: node, volume: volume, path: path, lateFor: Set(late.map(\.id)))
+  }
+
+  /// Whoever owns the destination may also write to what was delivered: from then on it is his. What is not durable yet
+  /// cannot be told from what a power cut damaged, and is left alone here.
+  func rewritePublished() {
+    let (volume, path) = destination()
+    guard let node = volume.node(at: path), node.kind == .file, node.places.count == 1,
+      foreign[ObjectIdentifier(node)] == nil, !volume.isReadOnly,
+      let id = madeBy[ObjectIdentifier(node)], journal.rows[id]?.record.durable == true
+    else { return }
+    disown(node)
+    generation += 1
+    let content = Array("rewritten \(generation)".utf8)
+    guard (try? volume.truncate(node, to: 0, kernel.clock)) != nil,
+      (try? volume.write(content, at: 0, of: node, kernel.clock)) != nil
+    else { return }
+    volume.sync(node)
+    volume.syncName(of: node)
+    keep(node, on: volume, at: path)
+    say("somebody writes to \(path) at the destination")
   }
 
   /// Whoever owns the destination may remove what was delivered, or put another in its place.
@@ -91,7 +123,7 @@ extension World {
         let path = isFar ? file.destination : Self.shows.appending(file.destination)
         let volume = isFar ? vault : volume
         guard let node = volume.node(at: path), let parent = node.places.first?.parent,
-          madeBy[ObjectIdentifier(node)] != job.id
+          madeBy[ObjectIdentifier(node)] != job.id || foreign[ObjectIdentifier(node)] != nil
         else { continue }
         disown(node)
         foreign[ObjectIdentifier(node)] = nil

@@ -41,6 +41,8 @@ final class World {
   var writers: [Writer] = []
   var generation = 0
   var violations: [String] = []
+  /// What a person has cancelled, by job: not to be taken again as it is.
+  var barred: [JobID: [RelativePath: Snapshot]] = [:]
   /// What each job has committed to, by index into its files.
   var committed: [JobID: [Int: [UInt8]]] = [:]
   /// The job in whose staging a node was made.
@@ -72,6 +74,8 @@ final class World {
     let node: Node
     let volume: Volume
     let path: RelativePath
+    /// Jobs that were past their look at the destination when it came: they may not replace it.
+    var lateFor: Set<JobID>
   }
 
   /// Rising numbers, over all lives of the daemon.
