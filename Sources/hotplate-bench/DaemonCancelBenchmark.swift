@@ -27,7 +27,9 @@ struct DaemonCancelBenchmark {
     let source = try Frames(frames, bytes: bytes, in: try folder.makeDirectory("made"))
     let daemon = try tree.start()
     let round = Round(tree: tree, daemon: daemon, outside: outside, source: source)
-    let whole = try round.whole()
+    try FileManager.default.moveItem(atPath: source.directory, toPath: "\(outside)/frames")
+    // The first one waits for the disk, on which the source was just written.
+    let whole = try min(round.whole("first"), round.whole("second"))
     var lastBytes: [Double] = []
     var traces: [Double] = []
     var number = 0
@@ -62,14 +64,20 @@ private struct Round {
   let source: Frames
 
   /// - Returns: seconds that a whole delivery takes, from its staging to its publication.
-  func whole() throws -> Double {
-    try source.warm()
-    try move(source.directory, "\(tree.drop)/whole")
+  func whole(_ name: String) throws -> Double {
+    try source.warm("\(outside)/frames")
+    sync()
+    try move("\(outside)/frames", "\(tree.drop)/\(name)")
     let began = try waitForStaging()
-    try waitUntil("the whole to be published") { access("\(tree.destination)/whole", F_OK) == 0 }
+    let published = "\(tree.destination)/\(name)"
+    while access(published, F_OK) != 0 {
+      guard seconds(now() - began) < 60 else { throw BenchmarkError("\(name) is not published") }
+      usleep(200)
+    }
     let took = seconds(now() - began)
     try waitUntil("staging to be gone") { tree.traces().isEmpty }
-    try move("\(tree.drop)/whole", "\(outside)/frames")
+    try move("\(tree.drop)/\(name)", "\(outside)/frames")
+    try execute("rm", "-rf", "--", published)
     return took
   }
 
