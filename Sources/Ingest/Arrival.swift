@@ -106,7 +106,7 @@ public struct Arrival: Sendable {
 }
 
 extension Arrival.Key {
-  package func path(_ file: RelativePath) -> RelativePath { directory.path.appending(file) }
+  func path(_ file: RelativePath) -> RelativePath { directory.path.appending(file) }
 
   /// The path of a place below its directory; nil elsewhere.
   func relative(_ place: Place) -> RelativePath? {

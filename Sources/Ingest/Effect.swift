@@ -69,12 +69,6 @@ public struct WantedLook: Sendable {
   public let checksWhole: Bool
   /// The state in which it was found whole before: not read again.
   public let knownWhole: Snapshot?
-
-  package init(path: RelativePath, checksWhole: Bool, knownWhole: Snapshot?) {
-    self.path = path
-    self.checksWhole = checksWhole
-    self.knownWhole = knownWhole
-  }
 }
 
 /// Under which number a delivery may go.

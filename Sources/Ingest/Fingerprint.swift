@@ -4,12 +4,12 @@ import Foundation
 import Paths
 
 /// The names and states of a job's sources, one hash of 8 bytes each: what a cancel by hand was about.
-package struct Fingerprint {
-  package let data: Data
+struct Fingerprint {
+  let data: Data
 
-  package init(_ data: Data) { self.data = data }
+  init(_ data: Data) { self.data = data }
 
-  package init(_ files: some Sequence<(name: FileName, snapshot: Snapshot)>) {
+  init(_ files: some Sequence<(name: FileName, snapshot: Snapshot)>) {
     data = files.map { Self.hash($0.name, $0.snapshot) }.sorted().reduce(into: Data()) {
       data, hash in
       withUnsafeBytes(of: hash.bigEndian) { data.append(contentsOf: $0) }
@@ -17,7 +17,7 @@ package struct Fingerprint {
   }
 
   /// Marks these files as cancelled if all of them are still what they were; with one changed, all are new.
-  package func mark(_ looks: inout [FileName: Inspection.Look], as job: JobID) {
+  func mark(_ looks: inout [FileName: Inspection.Look], as job: JobID) {
     var wanted = Set<UInt64>()
     for start in stride(from: data.startIndex, to: data.endIndex, by: 8) {
       wanted.insert(data[start..<min(start + 8, data.endIndex)].reduce(0) { $0 << 8 | UInt64($1) })

@@ -25,7 +25,7 @@ package struct Inspector: Sendable {
   let presence: Presence
 
   /// What lies at these names of one directory now, and what the journal knows of it.
-  package func look(at wanted: [FileName: WantedLook], in directory: Place)
+  func look(at wanted: [FileName: WantedLook], in directory: Place)
     async throws(JournalError) -> DirectoryLook
   {
     let hotFolder = hotFolders[directory.root]
@@ -45,10 +45,10 @@ package struct Inspector: Sendable {
   }
 
   /// What one look at names of one directory found.
-  package struct DirectoryLook: Sendable {
-    package var looks: [FileName: Inspection.Look] = [:]
-    package var gone: Set<FileName> = []
-    package var failures: [FileName: String] = [:]
+  struct DirectoryLook: Sendable {
+    var looks: [FileName: Inspection.Look] = [:]
+    var gone: Set<FileName> = []
+    var failures: [FileName: String] = [:]
   }
 
   private static func look(

@@ -98,14 +98,8 @@ public struct Job: Sendable {
     self.state = state
   }
 
-  /// A job as an earlier run of the daemon left it.
-  package mutating func restore(_ state: JobState, _ reason: Reason?) {
-    self.state = state
-    self.reason = reason
-  }
-
   /// The same job, for nothing but these volumes.
-  package func pinned(source: MountIdentity?, destination: MountIdentity?) -> Job {
+  func pinned(source: MountIdentity?, destination: MountIdentity?) -> Job {
     var job = self
     job.plan.sourceMount = source
     job.plan.destinationMount = destination
@@ -118,7 +112,7 @@ public struct Job: Sendable {
   var priority: Int { rules.map(\.priority).max() ?? 0 }
 
   /// Whether frames that come after their sequence may stand beside it: a number chosen by `version-up` is theirs too.
-  package var joinsItsVersion: Bool { rules.contains { $0.joinsItsVersion } }
+  var joinsItsVersion: Bool { rules.contains { $0.joinsItsVersion } }
 
   /// The directories its sources lie in.
   public var sourceDirectories: Set<RelativePath> { Set(plan.files.map(\.source.parent)) }

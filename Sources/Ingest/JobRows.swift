@@ -84,7 +84,7 @@ extension Job {
 
 extension Digest {
   /// As the journal keeps it.
-  package var bytes: [UInt8] {
+  var bytes: [UInt8] {
     [high, low].flatMap { value in withUnsafeBytes(of: value.bigEndian) { Array($0) } }
   }
 }

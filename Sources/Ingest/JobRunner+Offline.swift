@@ -6,7 +6,7 @@ import Watching
 
 extension JobRunner {
   /// The job, bound to the directories that its roots have to be.
-  package func pinned(_ id: JobID) -> Job? {
+  func pinned(_ id: JobID) -> Job? {
     intake.jobs[id].map(pinned)
   }
 

@@ -55,7 +55,7 @@ extension JobRunner {
       let why = await offline(error, job)
       return pause(job, why.map { .offline($0) } ?? .transient("\(error)"))
     }
-    let missing = outcome.missing.filter { index in receipts.contains { $0.index == index } }
+    let missing = Set(outcome.missing).intersection(receipts.map(\.index))
     if !missing.isEmpty {
       try await lose(missing, of: job)
       return pause(job, .transient("\(missing.count) frames are to be staged again"))
@@ -202,7 +202,7 @@ extension JobRunner {
 }
 
 extension TransferError {
-  package var isFailedSync: Bool {
+  var isFailedSync: Bool {
     switch self {
     case .io(let cause, _), .destinationFull(let cause):
       ["fsync", "fdatasync"].contains(cause.call)

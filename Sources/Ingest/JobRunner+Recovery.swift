@@ -115,7 +115,7 @@ extension JobRunner {
     receipts[job.id] = proven
     var failure: TransferError?
     if let lost = lostFrames[job.id] {
-      let restaged = try await transfer.restage(job.plan, lost.receipts)
+      let restaged = try await transfer.restage(job.plan, lost.receipts, stop: ending)
       receipts[job.id] = (proven + restaged.receipts).sorted { $0.index < $1.index }
       let found = Set(restaged.receipts.map(\.index))
       lostFrames[job.id]?.receipts.removeAll { found.contains($0.index) }
@@ -133,7 +133,7 @@ extension JobRunner {
   }
 
   /// What somebody took from staging, or from the destination before the delivery was done, is staged again.
-  nonisolated(nonsending) func lose(_ missing: [Int], of job: Job) async throws {
+  nonisolated(nonsending) func lose(_ missing: Set<Int>, of job: Job) async throws {
     let lost = (receipts[job.id] ?? []).filter { missing.contains($0.index) }
     receipts[job.id]?.removeAll { missing.contains($0.index) }
     unproven.insert(job.id)
@@ -169,5 +169,5 @@ extension JobRunner {
 
 extension Receipt {
   /// Whether what it names may have been lost in a power cut.
-  package func isDoubtful(under boot: String) -> Bool { !durable && bootID != boot }
+  func isDoubtful(under boot: String) -> Bool { !durable && bootID != boot }
 }

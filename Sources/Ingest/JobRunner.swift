@@ -26,7 +26,7 @@ package final class JobRunner {
 
   let configuration: Configuration
   let ledger: any Ledger
-  package let transfer: Transfer
+  let transfer: Transfer
   package let inspector: Inspector
   let threads: FileThreads
   /// Whether the hot folders and destinations are there.
@@ -37,7 +37,7 @@ package final class JobRunner {
   let host: any JobHost
 
   package var intake: Intake
-  package var receipts: [JobID: [Receipt]] = [:]
+  var receipts: [JobID: [Receipt]] = [:]
   /// Committed jobs of which frames may be lost, or are: each is proven before anything more is published.
   var unproven: Set<JobID> = []
   /// Frames of theirs that are to be staged again.
@@ -52,6 +52,8 @@ package final class JobRunner {
   var stagedOn: [JobID: MountIdentity] = [:]
   /// Undos under way, and the way to interrupt them until the next start.
   var undoFlags: [JobID: StopFlag] = [:]
+  /// Raised when the host ends: what takes long and cannot be cancelled stops there until the next start.
+  let ending = StopFlag()
   /// Published files to be synced, when there is time for it; the host takes them from here.
   package var syncsDue: [(job: Job, receipts: [Receipt])] = []
 
@@ -88,6 +90,7 @@ package final class JobRunner {
 
   /// Stops whatever copies or is being undone; its staging and its rows stay for the next start.
   func interrupt() {
+    ending.raise()
     for id in intake.jobs.keys { board.raise(id) }
     for flag in undoFlags.values { flag.raise() }
   }

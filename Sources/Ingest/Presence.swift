@@ -39,16 +39,16 @@ package final class Presence: Sendable {
   /// Places where volumes were mounted in an earlier run, and nothing is in this one: what lies there bare is not they.
   private let bare = Mutex<Set<Place>>([])
 
-  package init(hotFolders: [HotFolder]) { self.hotFolders = hotFolders }
+  init(hotFolders: [HotFolder]) { self.hotFolders = hotFolders }
 
   /// From here on, what lies at the path counts.
-  package func accept(_ place: Place) throws(SystemError) {
+  func accept(_ place: Place) throws(SystemError) {
     let ground = try Ground(of: Descriptor.directory(at: path(of: place)))
     grounds.withLock { $0[place] = ground }
   }
 
   /// From here on, the place is not there until a volume is mounted at it, whichever that is.
-  package func expectMount(_ place: Place) {
+  func expectMount(_ place: Place) {
     bare.withLock { _ = $0.insert(place) }
     grounds.withLock { $0[place] = nil }
   }
@@ -56,7 +56,7 @@ package final class Presence: Sendable {
   /// From here on, what lies at the path counts, unless a volume `wasMounted` there in an earlier run and none is now.
   ///
   /// - Returns: whether one is mounted.
-  package func acceptIfMounted(_ place: Place, wasMounted: Bool) throws(SystemError) -> Bool {
+  func acceptIfMounted(_ place: Place, wasMounted: Bool) throws(SystemError) -> Bool {
     // It may come or go between two looks: what counts is what was there before and after.
     var isMounted = try isMountPoint(place)
     try accept(place)
@@ -66,7 +66,7 @@ package final class Presence: Sendable {
   }
 
   /// Whether the directory is the root of a mount.
-  package func isMountPoint(_ place: Place) throws(SystemError) -> Bool {
+  func isMountPoint(_ place: Place) throws(SystemError) -> Bool {
     let path = path(of: place)
     guard let slash = path.lastIndex(of: "/"), path != "/" else { return true }
     let above = slash == path.startIndex ? "/" : String(path[..<slash])
@@ -81,12 +81,12 @@ package final class Presence: Sendable {
   }
 
   /// Whether a volume has to be mounted there first.
-  package func isAwaited(_ place: Place) -> Bool { bare.withLock { $0.contains(place) } }
+  func isAwaited(_ place: Place) -> Bool { bare.withLock { $0.contains(place) } }
 
   /// Opens the directory if it is there.
   ///
   /// - Throws: ESTALE if nothing, or something else, lies at its path: never ENOENT, which would look like a removal.
-  package func open(_ place: Place) throws(SystemError) -> Descriptor {
+  func open(_ place: Place) throws(SystemError) -> Descriptor {
     switch look(at: place) {
     case .there(let directory): return directory
     case .failed(let error)
@@ -108,12 +108,12 @@ package final class Presence: Sendable {
   }
 
   /// The same as a sentence.
-  package func sentence(of place: Place) -> String? {
+  func sentence(of place: Place) -> String? {
     absence(of: place).map { "\(shown(Array(path(of: place).utf8))) \($0)" }
   }
 
   /// What is known from an earlier run to be there counts for this one too, whatever lay at the path when it began.
-  package func accept(_ place: Place, ifIt identity: MountIdentity) {
+  func accept(_ place: Place, ifIt identity: MountIdentity) {
     guard case .another = look(at: place) else { return }
     do throws(SystemError) {
       let ground = try Ground(of: Descriptor.directory(at: path(of: place)))

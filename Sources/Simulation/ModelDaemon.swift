@@ -107,8 +107,6 @@ final class ModelDaemon: @unchecked Sendable {
     }
   }
 
-  var isIdle: Bool { inbox.isEmpty && chains.isEmpty && errands.isEmpty && syncs.isEmpty }
-
   var nextDeadline: Duration? {
     (later.map(\.at) + (intake.nextDeadline.map { [$0] } ?? [])).min()
   }

@@ -79,18 +79,21 @@ extension World {
   /// Whoever owns the destination may remove what was delivered, or put another in its place.
   func disturbPublished() {
     let (volume, path) = destination()
-    guard let node = volume.node(at: path), node.kind == .file,
-      let parent = node.places.first?.parent,
-      !random.once(in: 3)
+    guard let node = volume.node(at: path), node.kind == .file, !random.once(in: 3),
+      !volume.isReadOnly
     else { return }
-    if volume.isReadOnly { return }
+    takeAway(node, from: volume)
+    say("somebody removes \(path) from the destination")
+  }
+
+  private func takeAway(_ node: Node, from volume: Volume) {
+    guard let parent = node.places.first?.parent else { return }
     disown(node)
     foreign[ObjectIdentifier(node)] = nil
     for place in node.places where place.parent === parent {
       try? volume.unlink(place.name, in: parent, directory: false, kernel.clock)
       volume.syncLast()
     }
-    say("somebody removes \(path) from the destination")
   }
 
   /// Somebody cleans up what he takes for rubbish.
@@ -122,15 +125,10 @@ extension World {
       for file in job.plan.files {
         let path = isFar ? file.destination : Self.shows.appending(file.destination)
         let volume = isFar ? vault : volume
-        guard let node = volume.node(at: path), let parent = node.places.first?.parent,
+        guard let node = volume.node(at: path),
           madeBy[ObjectIdentifier(node)] != job.id || foreign[ObjectIdentifier(node)] != nil
         else { continue }
-        disown(node)
-        foreign[ObjectIdentifier(node)] = nil
-        for place in node.places where place.parent === parent {
-          try? volume.unlink(place.name, in: parent, directory: false, kernel.clock)
-          volume.syncLast()
-        }
+        takeAway(node, from: volume)
         say("somebody clears \(path) away")
       }
     }

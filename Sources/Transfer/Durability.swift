@@ -36,7 +36,7 @@ extension Transfer {
   /// receipt renewed; what does not is unlinked, in staging and under its final name alike: it is ours by its inode. A
   /// hard link is its owner's file and is not unlinked.
   ///
-  /// - Returns: the receipts that hold now. ``restage(_:_:)`` makes the others again.
+  /// - Returns: the receipts that hold now. ``restage(_:_:stop:)`` makes the others again.
   public func recheck(_ plan: TransferPlan, _ receipts: [Receipt]) async throws(TransferError)
     -> [Receipt]
   {

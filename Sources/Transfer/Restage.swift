@@ -14,10 +14,10 @@ extension Transfer {
   /// they are, whatever has become of their sources.
   ///
   /// - Parameter lost: what was staged of them before.
-  /// - Throws: what may pass. A source that is not what it was stops none of the others, and is returned.
-  public func restage(_ plan: TransferPlan, _ lost: [Receipt]) async throws(TransferError)
-    -> Restaged
-  {
+  /// - Throws: `.cancelled`, and what may pass. A source that is not what it was stops none of the others, and is returned.
+  public func restage(
+    _ plan: TransferPlan, _ lost: [Receipt], stop: StopFlag = StopFlag()
+  ) async throws(TransferError) -> Restaged {
     let (roots, area, directories, bootID) = try await filing.perform { _ throws(TransferError) in
       let roots = try Roots(plan)
       let area = try StagingArea.findOrCreate(plan, in: roots.destination)
@@ -43,10 +43,11 @@ extension Transfer {
       }
     }
     let copy = FileCopy(
-      plan: plan, roots: roots, bootID: bootID, stop: StopFlag(), faults: faults,
+      plan: plan, roots: roots, bootID: bootID, stop: stop, faults: faults,
       progress: { _ in }, granted: FileCopy.Granted())
     let results = try await workers.map(lost.count) {
       (number, workspace) throws(TransferError) -> Result<Receipt, TransferError> in
+      if stop.isRaised { throw .cancelled }
       let index = lost[number].index
       let parent = area.staged(plan.files[index].destination.parent)
       let directory = try onDestination(index) { () throws(SystemError) in

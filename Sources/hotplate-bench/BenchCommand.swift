@@ -82,16 +82,23 @@ struct CancelCommand: AsyncParsableCommand {
   @OptionGroup var printing: Printing
 
   func run() async throws {
-    try await place.withScratch { scratch in
-      // Each kind as it comes: all of them take a quarter of an hour.
+    let all = try await place.withScratch { scratch in
       let real = DaemonCancelBenchmark(scratch: scratch, rounds: max(1, rounds / 4))
-      try printing.show(real.run("1 × 2 GB", frames: 1, bytes: 2_000_000_000))
-      try printing.show(real.run("1,000 × 2 MB", frames: 1000, bytes: 2_000_000))
       let copies = CancelBenchmark(scratch: scratch, workers: place.workers, rounds: rounds)
-      try printing.show(await copies.run("1 × 2 GB", frames: 1, bytes: 2_000_000_000))
-      try printing.show(await copies.run("1,000 × 2 MB", frames: 1000, bytes: 2_000_000))
-      try printing.show(await copies.run("40 × 50 MB", frames: 40, bytes: 50_000_000))
+      var all: [BenchmarkRow] = []
+      func tell(_ rows: [BenchmarkRow]) throws {
+        all += rows
+        // As it comes: all of them take a quarter of an hour.
+        if !printing.json { try printing.show(rows) }
+      }
+      try tell(real.run("1 × 2 GB", frames: 1, bytes: 2_000_000_000))
+      try tell(real.run("1,000 × 2 MB", frames: 1000, bytes: 2_000_000))
+      try tell(await copies.run("1 × 2 GB", frames: 1, bytes: 2_000_000_000))
+      try tell(await copies.run("1,000 × 2 MB", frames: 1000, bytes: 2_000_000))
+      try tell(await copies.run("40 × 50 MB", frames: 40, bytes: 50_000_000))
+      return all
     }
+    if printing.json { try printing.show(all) }
   }
 }
 

@@ -52,13 +52,11 @@ import Testing
 
   /// Waits for a job that comes to a state.
   private func job(in state: JobState, _ journal: Journal) async throws -> JobID {
-    var states: [String] = []
-    for _ in 0..<1000 {
-      let jobs = try await journal.jobs()
-      if let job = jobs.first(where: { $0.state == state.rawValue }) { return job.id }
-      states = jobs.map(\.state)
-      try await Task.sleep(for: .milliseconds(10))
+    var found: JobID?
+    try await awaitState("a job to be \(state)", within: .seconds(10)) {
+      found = try await journal.jobs().first { $0.state == state.rawValue }?.id
+      return found != nil
     }
-    throw Failure("no job became \(state): \(states)")
+    return try #require(found)
   }
 }
