@@ -31,7 +31,7 @@ struct Habits {
     kills = !random.once(in: 4)
     ambush = Self.callsOfSteps.randomElement(using: &random)!
     heads = Array("cmfrls".shuffled(using: &random).prefix(Int.random(in: 1...4, using: &random)))
-    turns = Int.random(in: 6...20, using: &random)
+    turns = Int.random(in: 6...17, using: &random)
   }
 
   func traits(_ random: inout Numbers) -> Volume.Traits {
