@@ -5,7 +5,7 @@ import Paths
 ///
 /// Now: a graph of nodes. After a power cut: every synced change of a name, and of the others any subset in which no
 /// change stands without those that it builds on; of each file its synced bytes, or of what was written since all, a
-/// part, or as many zeros. This is less than ext4 or XFS promise, so what survives it here survives there.
+/// part, or as many zeros, and its time of before or of now. This is less than ext4 or XFS promise, so what survives it here survives there.
 final class Volume {
   struct Traits {
     /// RENAME_NOREPLACE and RENAME_EXCHANGE.
@@ -80,6 +80,7 @@ final class Volume {
       birth: traits.hasBirthTimes ? stamp(now) : 0)
     node.modified = stamp(now)
     node.changed = stamp(now)
+    node.durableModified = node.modified
     nodes[lastNode] = node
     return node
   }
@@ -318,7 +319,8 @@ final class Volume {
       if node.kind == .file {
         node.bytes = afterPowerCut(node, &random)
         node.durableBytes = node.bytes
-        node.modified = node.durableModified
+        if Bool.random(using: &random) { node.modified = node.durableModified }
+        node.durableModified = node.modified
       }
       node.entries = node.durableEntries
     }

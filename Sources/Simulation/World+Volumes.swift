@@ -56,13 +56,13 @@ extension World {
       node: node, volume: volume, path: path, lateFor: Set(late.map(\.id)))
   }
 
-  /// Whoever owns the destination may also write to what was delivered: from then on it is his. What is not durable yet
-  /// cannot be told from what a power cut damaged, and is left alone here.
+  /// Whoever owns the destination may also write to what was delivered: from then on it is his. Not within the
+  /// same tick of the volume's clock, in which nobody could tell.
   func rewritePublished() {
     let (volume, path) = destination()
     guard let node = volume.node(at: path), node.kind == .file, node.places.count == 1,
       foreign[ObjectIdentifier(node)] == nil, !volume.isReadOnly,
-      let id = madeBy[ObjectIdentifier(node)], journal.rows[id]?.record.durable == true
+      madeBy[ObjectIdentifier(node)] != nil, volume.stamp(kernel.clock) > node.changed
     else { return }
     disown(node)
     generation += 1

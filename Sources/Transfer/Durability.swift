@@ -33,8 +33,8 @@ extension Transfer {
   /// After another boot: proves by their digests the frames whose receipts are void because they were not durable.
   ///
   /// A power cut leaves such a file whole, short, or full-size and zero. What holds its digest is synced and its
-  /// receipt renewed; what does not is unlinked, in staging and under its final name alike: it is ours by its inode. A
-  /// hard link is its owner's file and is not unlinked.
+  /// receipt renewed; what does not is unlinked, in staging and under its final name alike: it is ours by its inode. Left
+  /// alone is what somebody wrote to since, and a hard link, which is its owner's file.
   ///
   /// - Returns: the receipts that hold now. ``restage(_:_:stop:)`` makes the others again.
   public func recheck(_ plan: TransferPlan, _ receipts: [Receipt]) async throws(TransferError)
@@ -74,9 +74,7 @@ extension Transfer {
       return (file, try file.status())
     }
     // Its size may not have survived, its inode and birth did.
-    guard let (file, status) = opened, status.kind == .file,
-      status.snapshot.inode == receipt.inode, status.snapshot.birth == receipt.birth
-    else { return nil }
+    guard let (file, status) = opened, receipt.isOurs(status) else { return nil }
     let digest = try digestOf(
       file, receipt.bytes, StopFlag(), workspace, failing: { .destination($0, index) })
     let hasItsBytes = receipt.digest.map { $0 == digest } ?? (receipt.method == .link)
@@ -86,7 +84,9 @@ extension Transfer {
         try file.sync()
         return receipt.nowDurable()
       }
-      if receipt.method != .link { try unlinkDurably(path, in: root) }
+      if receipt.method != .link, !receipt.wasWrittenSince(status) {
+        try unlinkDurably(path, in: root)
+      }
       return nil
     }
   }
@@ -105,7 +105,7 @@ extension Transfer {
     try onDestination(receipt.index) { () throws(SystemError) in
       try faults.check(.syncFile, path)
       guard let there = try statusIfAny(root, path), there.kind == .symlink,
-        there.snapshot.inode == receipt.inode, there.snapshot.birth == receipt.birth
+        receipt.isOurs(there)
       else { return nil }
       if let target, try root.symlinkTarget(path) != target {
         try unlinkDurably(path, in: root)
@@ -126,13 +126,5 @@ private func openIfAny(_ root: Descriptor, _ path: RelativePath) throws(SystemEr
     where error.errno == .notFound || error.errno == .notADirectory || error.errno == .symlink
   {
     return nil
-  }
-}
-
-extension Receipt {
-  fileprivate func nowDurable() -> Receipt {
-    Receipt(
-      index: index, digest: digest, inode: inode, birth: birth, source: source, bytes: bytes,
-      bootID: bootID, mount: mount, durable: true, method: method, replaces: replaces)
   }
 }

@@ -210,7 +210,7 @@ struct FileCopy: Sendable {
   ) -> Receipt {
     Receipt(
       index: source.index, digest: digest, inode: staged.inode, birth: staged.birth,
-      source: sourceSnapshot, bytes: staged.size, bootID: bootID, mount: roots.mount,
-      durable: plan.isDurable, method: method)
+      written: staged.changed, source: sourceSnapshot, bytes: staged.size, bootID: bootID,
+      mount: roots.mount, durable: plan.isDurable, method: method)
   }
 }

@@ -21,27 +21,32 @@ public struct Receipt: Codable, Hashable, Sendable {
   public let inode: UInt64
   /// Of that inode; nanoseconds since 1970, 0 where unknown.
   public let birth: Int64
+  /// When the staged file was last written by us: its ctime in nanoseconds since 1970, by the clock of its volume. Nil
+  /// in receipts of older versions.
+  public let written: Int64?
   /// The source as it was when its last byte had been read; after a link, with the link's ctime.
   public let source: Snapshot
   /// The logical size; of a symlink, that of the path it holds.
   public let bytes: Int
-  public let bootID: String
+  public internal(set) var bootID: String
   /// Of the destination root.
   public let mount: MountIdentity
   /// Whether the staged bytes survive a power cut. If not, the receipt is void after another boot.
-  public let durable: Bool
+  public private(set) var durable: Bool
   public let method: Method
   /// Under `conflict: replace`, the only file that may be taken from the final name to make room for this one.
-  public let replaces: Snapshot?
+  public private(set) var replaces: Snapshot?
 
   public init(
-    index: Int, digest: Digest?, inode: UInt64, birth: Int64, source: Snapshot, bytes: Int,
-    bootID: String, mount: MountIdentity, durable: Bool, method: Method, replaces: Snapshot? = nil
+    index: Int, digest: Digest?, inode: UInt64, birth: Int64, written: Int64? = nil,
+    source: Snapshot, bytes: Int, bootID: String, mount: MountIdentity, durable: Bool,
+    method: Method, replaces: Snapshot? = nil
   ) {
     self.index = index
     self.digest = digest
     self.inode = inode
     self.birth = birth
+    self.written = written
     self.source = source
     self.bytes = bytes
     self.bootID = bootID
@@ -73,22 +78,38 @@ extension Receipt {
   }
 
   func replacing(_ old: Snapshot?) -> Receipt {
-    Receipt(
-      index: index, digest: digest, inode: inode, birth: birth, source: source, bytes: bytes,
-      bootID: bootID, mount: mount, durable: durable, method: method, replaces: old)
+    var receipt = self
+    receipt.replaces = old
+    return receipt
+  }
+
+  func nowDurable() -> Receipt {
+    var receipt = self
+    receipt.durable = true
+    return receipt
+  }
+
+  /// Whether somebody wrote to the staged file after us: its time is neither the source's, which it was given, nor from
+  /// before its receipt. A power cut may lose a time, but makes none up. What is written within the same tick of the
+  /// volume's clock cannot be told.
+  func wasWrittenSince(_ status: Status) -> Bool {
+    guard let written else { return false }
+    return status.snapshot.modified > written && status.snapshot.modified != source.modified
   }
 
   /// Whether `status` is what the staged file has become: whoever writes to a source writes to a link of it too. Where
   /// inodes have no birth time, only what has kept its size can be told.
   func isWhatBecame(_ status: Status) -> Bool {
-    names(status)
-      || method == .link && birth != 0 && status.kind == .file && status.snapshot.inode == inode
-        && status.snapshot.birth == birth
+    names(status) || method == .link && birth != 0 && isOurs(status)
+  }
+
+  /// Whether `status` is the inode that was staged, whatever it holds now.
+  func isOurs(_ status: Status) -> Bool {
+    isOurKind(status.kind) && status.snapshot.inode == inode && status.snapshot.birth == birth
   }
 
   /// Whether `status` is the staged file itself.
   func names(_ status: Status) -> Bool {
-    isOurKind(status.kind) && status.snapshot.inode == inode && status.snapshot.birth == birth
-      && status.snapshot.size == bytes
+    isOurs(status) && status.snapshot.size == bytes
   }
 }

@@ -50,8 +50,14 @@ extension Transfer {
       if stop.isRaised { throw .cancelled }
       let index = lost[number].index
       let parent = area.staged(plan.files[index].destination.parent)
-      let directory = try onDestination(index) { () throws(SystemError) in
-        try directories.directory(parent)
+      let directory = try onDestination(index) { () throws(SystemError) -> Descriptor? in
+        if try isHeld(lost[number], of: plan, in: roots.destination) { return nil }
+        return try directories.directory(parent)
+      }
+      guard let directory else {
+        let path = plan.files[index].destination
+        return .failure(
+          .conflict([Conflict(index: index, destination: path, reason: .written)]))
       }
       do throws(TransferError) {
         return .success(
@@ -68,5 +74,12 @@ extension Transfer {
       receipts: results.compactMap { try? $0.get() },
       failure: results.lazy.compactMap { if case .failure(let error) = $0 { error } else { nil } }
         .first)
+  }
+  /// Whether the published file holds its name still, not as ours: ``recheck(_:_:)`` unlinks what nobody wrote to.
+  private func isHeld(_ receipt: Receipt, of plan: TransferPlan, in root: Descriptor)
+    throws(SystemError) -> Bool
+  {
+    guard receipt.method == .copy || receipt.method == .clone else { return false }
+    return try statusIfAny(root, plan.files[receipt.index].destination).map(receipt.isOurs) ?? false
   }
 }

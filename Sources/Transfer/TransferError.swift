@@ -16,6 +16,8 @@ public struct Conflict: Hashable, Sendable {
     case missing
     /// A directory on the way is gone, or is no directory.
     case noDirectory(FileKind?)
+    /// The published file itself, which somebody wrote to before it was durable.
+    case written
   }
 
   /// Into the plan's files.
@@ -110,6 +112,8 @@ extension TransferError: CustomStringConvertible {
       "\(path) is a \(kind.rawValue), not a directory; it is not followed"
     case .foreignStaging(let path): "\(path) belongs to another Hotplate; remove it by hand"
     case .stagingLost: "what was staged is no longer there"
+    case .conflict(let conflicts) where conflicts.first?.reason == .written:
+      "\(conflicts[0].destination) was written to since it was published"
     case .conflict(let conflicts):
       "\(conflicts.count) destination name\(conflicts.count == 1 ? " is" : "s are") taken, first \(conflicts.first.map { "\($0.destination)" } ?? "")"
     case .cannot(_, let action, let error): "\(error); \(action.remedy)"

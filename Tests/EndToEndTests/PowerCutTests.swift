@@ -19,10 +19,7 @@ extension Promises {
       let expected = tree.expectedContents(shot, frames: frames, bytes: bytes)
       let job = try tree.deliverAndEnd()
       for frame in [1001, 1003] {
-        let path = "\(tree.destination)/\(published(shot, frame))"
-        let file = try FileHandle(forWritingTo: URL(filePath: path))
-        try file.write(contentsOf: Data(repeating: 0, count: bytes))
-        try file.close()
+        try tree.loseBytes(of: frame)
       }
       try tree.endedUnderAnotherBoot(job)
 
@@ -45,8 +42,7 @@ extension Promises {
     try await inTemporaryFolder { folder in
       let tree = try HotFolderTree(in: folder, rules: rules())
       let job = try tree.deliverAndEnd()
-      try Data(count: bytes).write(
-        to: URL(filePath: "\(tree.destination)/\(published(shot, 1002))"), options: [])
+      try tree.loseBytes(of: 1002)
       try tree.shell("rm", "--", "\(tree.drop)/\(shot)/\(shot)_v1.2.exr")
       try tree.endedUnderAnotherBoot(job)
 
@@ -58,6 +54,28 @@ extension Promises {
       #expect(
         access("\(tree.destination)/\(published(shot, 1002))", F_OK) != 0,
         "zeros stand under a final name")
+    }
+  }
+
+  @Test func `what somebody wrote to a published frame before the power cut is his and stays`()
+    async throws
+  {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      let job = try tree.deliverAndEnd()
+      let path = "\(tree.destination)/\(published(shot, 1002))"
+      let file = try FileHandle(forWritingTo: URL(filePath: path))
+      try file.write(contentsOf: Data("graded".utf8))
+      try file.close()
+      let graded = try Data(contentsOf: URL(filePath: path))
+      try tree.endedUnderAnotherBoot(job)
+
+      let daemon = try tree.start()
+      try waitUntil("the job to say what it is") {
+        let shown = try daemon.hotplate(["show", job]).out
+        return shown.contains("failed") && shown.contains("was written to since it was published")
+      }
+      #expect(try Data(contentsOf: URL(filePath: path)) == graded)
     }
   }
 
@@ -84,6 +102,17 @@ extension HotFolderTree {
     let job = try daemon.waitForJob(in: "done")
     try daemon.terminate()
     return job.id
+  }
+
+  /// Full size and zero, with the time that it was given: as seen after a cut.
+  fileprivate func loseBytes(of frame: Int) throws {
+    let path = "\(destination)/\(published(shot, frame))"
+    let times = try FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date
+    let file = try FileHandle(forWritingTo: URL(filePath: path))
+    try file.write(contentsOf: Data(repeating: 0, count: bytes))
+    try file.close()
+    // Exact to less than a microsecond, and never later than the receipt.
+    try FileManager.default.setAttributes([.modificationDate: times!], ofItemAtPath: path)
   }
 
   /// The journal as it would be had the machine stopped right after `done`.

@@ -23,8 +23,8 @@ func roundTrip<Value: Codable>(_ value: Value) throws -> Value {
 
 extension Receipt {
   func with(bootID: String) -> Receipt {
-    Receipt(
-      index: index, digest: digest, inode: inode, birth: birth, source: source, bytes: bytes,
-      bootID: bootID, mount: mount, durable: durable, method: method, replaces: replaces)
+    var receipt = self
+    receipt.bootID = bootID
+    return receipt
   }
 }
