@@ -9,15 +9,17 @@ import Watching
 extension JobRunner {
   /// Gives sources back that an earlier run left in its claims in a hot folder.
   nonisolated(nonsending) func putBack(_ index: Int) async throws {
-    for back in try await transfer.putBack(configuration.hotFolders[index].path) {
-      guard let aside = back.aside else {
+    let undoing = Set(try await ledger.undos().map(\.job))
+    for back in try await transfer.putBack(
+      configuration.hotFolders[index].path, undoing: undoing)
+    {
+      guard let aside = back.aside, let id = back.delivery else {
         log.notice("\(back.source) has its name again")
         continue
       }
-      let note = "\(back.source) lies at \(aside): a newer file has its name"
+      let why = "something newer has its name, or it may not be whole"
+      let note = "\(back.source) lies at \(aside): \(why)"
       log.warning("\(note)")
-      let claim = String(decoding: aside.parent.name?.bytes ?? [], as: UTF8.self)
-      let id = JobID(claim.dropFirst(stagingPrefix.count))
       if try await ledger.job(id) != nil { try await ledger.note(note, on: id, at: Date()) }
     }
   }
@@ -64,7 +66,14 @@ extension JobRunner {
       guard let job = try Job(record, frames: frames, hotFolders: configuration.hotFolders) else {
         continue
       }
-      // What a person has taken back, in whole or in part, is not published again.
+      // No undo begins to take back what is not durable: what is lost comes first.
+      if job.state == .done, !record.durable,
+        let undo = try await ledger.undos().first(where: { $0.job == job.id }), !undo.isSecured
+      {
+        try await giveUpUndo(of: job, undo)
+        if try await reopen(job) { continue }
+      }
+      // What a person has taken back, in whole or in part, is not published again: it was durable by then.
       let isTakenBack = job.reason.map { [.undoing, .undone, .undoneInPart].contains($0.code) }
       if job.state == .done, !record.durable, isTakenBack != true, try await reopen(job) {
         continue

@@ -98,6 +98,15 @@ extension JobRunner {
     }
   }
 
+  nonisolated(nonsending) func giveUpUndo(of job: Job, _ undo: UndoRecord) async throws {
+    let settings = try JSON.decode(UndoSettings.self, from: Array(undo.settings))
+    let story = UndoStory(
+      job: job, hotFolder: configuration.hotFolders[job.hotFolder].name, by: settings.by,
+      receipts: [], earlier: [])
+    let why = "the machine stopped before it was durable, and it is proven again; ask once more"
+    try await ledger.endUndo(of: job.id, story.refused(why), at: Date())
+  }
+
   // MARK: one undo
 
   nonisolated(nonsending) func carryOutUndo(of job: Job, _ flag: StopFlag) async throws {
@@ -108,6 +117,8 @@ extension JobRunner {
       receipts: try await published(by: job.id).filter { $0.method != .present },
       earlier: try await ledger.frames(of: job.id).filter { $0.outcome == Journal.undone }
         .map(\.ordinal))
+    // A power cut must not find a delivery that is neither proven nor to be undone.
+    if try await !makeDurable(job, undo.receipts) { return }
     switch await secure(&undo, settings, isSecured: record.isSecured, flag) {
     case .done: break
     case .refused(let why): return try await conclude(undo.refused(why), job, back: [])
@@ -132,6 +143,26 @@ extension JobRunner {
     try await conclude(undo.outcome(), job, back: Set(undo.snapshots.keys))
   }
 
+  /// - Returns: false if it is to be tried again.
+  private nonisolated(nonsending) func makeDurable(_ job: Job, _ receipts: [Receipt]) async throws
+    -> Bool
+  {
+    let isDurable = try await ledger.job(job.id)?.durable != false
+    // A sync that failed once passes later, and proves nothing.
+    let hasFailed = try await ledger.value(for: failedSync(of: job)) != nil
+    if isDurable || hasFailed { return true }
+    let durable: [Receipt]
+    do throws(TransferError) {
+      durable = try await transfer.sync(job.plan, receipts)
+    } catch {
+      undoLater(job, "\(error)")
+      return false
+    }
+    // What somebody has removed or replaced is not ours to sync.
+    if durable.count == receipts.count { try await ledger.setDurable(job.id) }
+    return true
+  }
+
   private enum Progress {
     case done, interrupted
     case refused(String)
@@ -144,7 +175,6 @@ extension JobRunner {
     _ undo: inout UndoStory, _ settings: UndoSettings, isSecured: Bool, _ flag: StopFlag
   ) async -> Progress {
     let job = undo.job
-    let indices = undo.receipts.map(\.index)
     do throws(SystemError) {
       if let was = settings.hotFolder,
         try MountIdentity(of: Descriptor.directory(at: job.plan.sourceRoot)) != was
@@ -176,7 +206,7 @@ extension JobRunner {
         refusal = "\(error)"
       }
       guard let refusal else { return .done }
-      try await transfer.withdrawSources(job.plan, indices, created: created)
+      try await transfer.withdrawSources(job.plan, undo.receipts, created: created)
       return .refused(refusal)
     } catch {
       return .later("\(error)")

@@ -25,30 +25,19 @@ public struct TombstoneRecord: Hashable, Sendable {
 }
 
 extension Journal {
-  /// Lays a tombstone, in place of an older one of the same hot folder, directory and pattern.
+  /// Lays a tombstone, in place of an older one of the same job, hot folder, directory and pattern.
   public func add(_ tombstone: TombstoneRecord) async throws(JournalError) {
     try await write { try $0.lay(tombstone) }
   }
 
-  /// Removes the tombstone of the same hot folder, directory and pattern; none is no error.
-  public func remove(_ tombstone: TombstoneRecord) async throws(JournalError) {
-    try await write { database in
-      try database.execute(
-        sql: "DELETE FROM tombstone WHERE hot_folder = ? AND directory = ? AND pattern = ?",
-        arguments: [
-          tombstone.hotFolder, Data(tombstone.directory.bytes), Data(tombstone.pattern),
-        ])
-    }
-  }
-
-  /// All tombstones, by hot folder, directory and pattern.
+  /// All tombstones, by hot folder, directory, pattern and job.
   public func tombstones() async throws(JournalError) -> [TombstoneRecord] {
     try await read { database in
       try Row.fetchAll(
         database,
         sql: """
           SELECT hot_folder, directory, pattern, fingerprint, job FROM tombstone
-          ORDER BY hot_folder, directory, pattern
+          ORDER BY hot_folder, directory, pattern, job
           """
       ).map { row in
         guard let directory = RelativePath(try row.bytes(1)) else {

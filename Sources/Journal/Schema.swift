@@ -7,8 +7,26 @@ enum Schema {
     migrator.registerMigration("1 jobs, frames, claims, tombstones") { try $0.execute(sql: first) }
     migrator.registerMigration("2 undo, directories made") { try $0.execute(sql: undo) }
     migrator.registerMigration("3 receipts of cancels") { try $0.execute(sql: cancelReceipts) }
+    migrator.registerMigration("4 tombstones of each job") { try $0.execute(sql: tombstones) }
     return migrator
   }
+
+  /// Two jobs of one directory and pattern may both be cancelled by hand. The columns of the key come first: SQLite 3.40
+  /// takes others before them for damaged.
+  private static let tombstones = """
+    ALTER TABLE tombstone RENAME TO old_tombstone;
+    CREATE TABLE tombstone (
+      hot_folder TEXT NOT NULL,
+      directory BLOB NOT NULL,
+      pattern BLOB NOT NULL,
+      job TEXT NOT NULL,
+      fingerprint BLOB NOT NULL,
+      PRIMARY KEY (hot_folder, directory, pattern, job)
+    ) WITHOUT ROWID;
+    INSERT INTO tombstone (hot_folder, directory, pattern, job, fingerprint)
+      SELECT hot_folder, directory, pattern, job, fingerprint FROM old_tombstone;
+    DROP TABLE old_tombstone;
+    """
 
   private static let cancelReceipts = """
     CREATE TABLE cancel_receipt (

@@ -20,6 +20,8 @@ struct Habits {
   /// The rules that frames come for, by the first letters of their names: few, so that deliveries meet.
   let heads: [Character]
   let turns: Int
+  /// Everything begins behind a first delivery, and what people do is mostly about what was delivered.
+  let isAfterwards: Bool
 
   init(_ random: inout Numbers) {
     durability = random.once(in: 3) ? .safe : .fast
@@ -32,6 +34,7 @@ struct Habits {
     ambush = Self.callsOfSteps.randomElement(using: &random)!
     heads = Array("cmfrls".shuffled(using: &random).prefix(Int.random(in: 1...4, using: &random)))
     turns = Int.random(in: 6...17, using: &random)
+    isAfterwards = random.once(in: 4)
   }
 
   func traits(_ random: inout Numbers) -> Volume.Traits {

@@ -256,7 +256,7 @@ final class ModelJournal: Ledger, @unchecked Sendable {
   private func lay(_ stone: TombstoneRecord) {
     stones.removeAll {
       $0.hotFolder == stone.hotFolder && $0.directory == stone.directory
-        && $0.pattern == stone.pattern
+        && $0.pattern == stone.pattern && $0.job == stone.job
     }
     stones.append(stone)
   }
@@ -302,6 +302,7 @@ final class ModelJournal: Ledger, @unchecked Sendable {
       for (ordinal, why) in outcome.kept { $0.frames[ordinal].outcome = why }
       $0.record.reason = outcome.reason
       $0.record.publishedFrames = max(0, $0.record.publishedFrames - outcome.undone.count)
+      $0.notes += outcome.notes
     }
     claims = claims.filter { $0.value != id }
     undosUnderWay[id] = nil

@@ -192,7 +192,9 @@ extension World {
     let root = job.plan.destinationRoot == "/vault" ? RelativePath.root : Self.shows
     let volume = job.plan.destinationRoot == "/vault" ? vault : volume
     for file in job.plan.files {
-      if let node = volume.node(at: root.appending(file.destination)), isStagedBy(node, job.id) {
+      if let node = volume.node(at: root.appending(file.destination)), isStagedBy(node, job.id),
+        foreign[ObjectIdentifier(node)] == nil
+      {
         broken("\(job.id) is cancelled and \(file.destination) is visible")
       }
     }
@@ -239,14 +241,18 @@ extension World {
       volume.nodes.values.map { (volume, $0) }
     }) {
       for place in node.places where place.name.bytes.starts(with: ".hotplate-".utf8) {
-        let id = String(decoding: place.name.bytes.dropFirst(10), as: UTF8.self)
+        let parts = place.name.bytes.dropFirst(10).split(separator: UInt8(ascii: "."))
+        let id = String(decoding: parts[0], as: UTF8.self)
         let row = journal.rows[id]
         let isUnfinished = row.map { !$0.state.isFinal } ?? false
         let isReported =
           row?.notes.contains { $0.contains("staging") || $0.contains(".hotplate-") } ?? false
         // Made in the instant in which somebody moved the directory around it away.
+        let isOutside = volume.path(of: node)!.components.first == "outside"
+        // Second names go along with a directory that is moved during an undo, and are removed at the next start.
+        let isOfUndo = place.name.bytes.suffix(5).elementsEqual(".undo".utf8)
         let isLeftBehind =
-          node.entries.isEmpty && volume.path(of: node)!.components.first == "outside"
+          isOutside && (node.entries.isEmpty || isOfUndo) || isOfUndo && !isRestarted
         if !isUnfinished, !isReported, !isLeftBehind {
           broken("\(volume.path(of: node)!) is left over")
         }
@@ -275,7 +281,9 @@ extension World {
     else { return }
     let isDelivered = row.frames.contains {
       $0.source.name == path.name
-        && ($0.outcome == "skipped" || committed[id]?[$0.ordinal] == node.bytes)
+        && ($0.outcome == "skipped" || committed[id]?[$0.ordinal] == node.bytes
+          // Whoever writes to a linked source writes to what was delivered.
+          || volume.node(at: Self.shows.appending($0.destination)) === node)
     }
     if !isDelivered {
       broken("\(path) is called published by \(id), and \(text(node.bytes)) never was")

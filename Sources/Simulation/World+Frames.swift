@@ -28,12 +28,12 @@ extension World {
     return node
   }
 
-  func content(for name: FileName) -> [UInt8] {
+  /// - Parameter size: at least, in bytes; any if nil.
+  func content(for name: FileName, size: Int? = nil) -> [UInt8] {
     generation += 1
-    let text =
-      "\(name) \(generation) "
-      + String(repeating: "x", count: Int.random(in: 0...20, using: &random))
-    return Array(text.utf8)
+    let text = Array("\(name) \(generation) ".utf8)
+    let more = size.map { $0 - text.count } ?? Int.random(in: 0...20, using: &random)
+    return text + [UInt8](repeating: UInt8(ascii: "x"), count: max(0, more))
   }
 
   /// A file's content is whole from now on.
@@ -41,6 +41,7 @@ extension World {
     owed[content] = "\(name)"
     complete[content] = name
     volume.sync(node)
+    volume.syncName(of: node)
     watcher.closed(node)
   }
 
@@ -175,6 +176,39 @@ extension World {
       ".save.tmp", in: frame.parent, to: frame.name, in: frame.parent, .plain, kernel.clock)
     volume.syncLast()
     say("somebody saves \(frame.name) by a rename, inode \(node.number)")
+  }
+
+  /// The same size, and the time set back: as tools do that keep times.
+  func touchUpFrame() {
+    guard let frame = frame(), volume.stamp(kernel.clock) > frame.node.changed else { return }
+    let modified = frame.node.modified
+    let content = content(for: frame.name, size: frame.node.bytes.count)
+    disown(frame.node)
+    guard (try? volume.write(content, at: 0, of: frame.node, kernel.clock)) != nil else {
+      return giveUp(frame.node)
+    }
+    frame.node.modified = modified
+    own(frame.node, content, frame.name)
+    say("somebody touches \(frame.name) up and sets its time back")
+  }
+
+  /// Another file of the same size and time takes its name, maybe with the number of one that is gone.
+  func replaceByTwin() {
+    guard let frame = frame(), volume.stamp(kernel.clock) > frame.node.changed else { return }
+    let (size, modified) = (frame.node.bytes.count, frame.node.modified)
+    disown(frame.node)
+    discard(frame.name, in: frame.parent)
+    let content = content(for: frame.name, size: size)
+    guard let node = try? volume.make(.file, frame.name, in: frame.parent, kernel.clock) else {
+      return
+    }
+    volume.syncLast()
+    guard (try? volume.write(content, at: 0, of: node, kernel.clock)) != nil else {
+      return discard(frame.name, in: frame.parent)
+    }
+    node.modified = modified
+    own(node, content, frame.name)
+    say("somebody puts a twin in the place of \(frame.name), inode \(node.number)")
   }
 
   func removeFrame() {

@@ -18,6 +18,7 @@ extension World {
         return say("\(volume.name) has \(volume.free) bytes left")
       }
     }
+    if habits.isAfterwards, !random.once(in: 3) { return meddle() }
     let deeds: [(Int, () -> Void)] = [
       (4, bringFrames), (2, beginWriting), (3, goOnWriting), (2, rewriteFrame), (2, saveByRename),
       (2, removeFrame), (1, removeDirectory), (1, moveDirectory), (2, dropSentinel),
@@ -33,6 +34,16 @@ extension World {
       number -= weight
       if number < 0 { return deed() }
     }
+  }
+
+  /// About what was delivered.
+  private func meddle() {
+    let deeds: [() -> Void] = [
+      undoByHand, undoByHand, undoByHand, rewritePublished, rewritePublished, disturbPublished,
+      touchUpFrame, touchUpFrame, replaceByTwin, rewriteFrame, removeFrame, linkElsewhere,
+      putForeign,
+    ]
+    deeds.randomElement(using: &random)!()
   }
 
   /// The same between two calls of the daemon: what would meet a job where it hurts comes more often.

@@ -14,7 +14,7 @@ extension World {
     case 12...15: for _ in 0..<Int.random(in: 1...6, using: &random) { daemon.handleNext() }
     case 16...20: await work(daemon)
     case 21...35: await advance(daemon, steps: Int.random(in: 1...30, using: &random))
-    case 36...37: pass()
+    case 36...37: if habits.isAfterwards { cutPower() } else { pass() }
     case 38: if habits.kills { killIn = Int.random(in: 0...80, using: &random) }
     default:
       switch Int.random(in: 0..<6, using: &random) {
@@ -99,18 +99,26 @@ extension World {
         stop()
         continue
       }
-      if !watcher.events.isEmpty { deliver(watcher.events.count) }
-      if !daemon.inbox.isEmpty {
-        daemon.handleNext()
-      } else if !daemon.errands.isEmpty || !daemon.chains.isEmpty || !daemon.syncs.isEmpty {
-        await work(daemon)
-      } else if daemon.nextDeadline != nil {
-        pass()
-      } else {
-        return true
-      }
+      if await !goOn(daemon, syncs: true) { return true }
       if isDead { bury() }
     }
     return false
+  }
+
+  /// The daemon's next piece of work, or the next time at which it has one.
+  ///
+  /// - Returns: false if there is none.
+  func goOn(_ daemon: ModelDaemon, syncs: Bool) async -> Bool {
+    if !watcher.events.isEmpty { deliver(watcher.events.count) }
+    if !daemon.inbox.isEmpty {
+      daemon.handleNext()
+    } else if !daemon.errands.isEmpty || !daemon.chains.isEmpty || syncs && !daemon.syncs.isEmpty {
+      await work(daemon)
+    } else if daemon.nextDeadline != nil {
+      pass()
+    } else {
+      return false
+    }
+    return true
   }
 }

@@ -11,6 +11,15 @@ extension World {
   func destination() -> (Volume, RelativePath) {
     let jobs = daemon?.intake.jobs ?? [:]
     let atWork = daemon?.current.flatMap { jobs[$0] }.map { [$0] }
+    if habits.isAfterwards, atWork == nil, !random.once(in: 4) {
+      let delivered = journal.rows.values.filter { $0.state == .done }.compactMap(\.job)
+      let places = delivered.flatMap { job in
+        job.plan.files.map { (job.plan.destinationRoot == "/vault", $0.destination) }
+      }
+      if let (isFar, path) = places.sorted(by: { $0.1 < $1.1 }).randomElement(using: &random) {
+        return isFar ? (vault, path) : (volume, Self.shows.appending(path))
+      }
+    }
     let planned = (atWork ?? Array(jobs.values)).flatMap { job in
       job.plan.files.map { (job.plan.destinationRoot == "/vault", $0.destination) }
     }.sorted { $0.1 < $1.1 }
@@ -66,10 +75,16 @@ extension World {
     else { return }
     disown(node)
     generation += 1
-    let content = Array("rewritten \(generation)".utf8)
+    var content = Array("rewritten \(generation)".utf8)
+    // By its time it cannot be told then from what a power cut damaged, unless it is durable.
+    let setsBack =
+      journal.rows[madeBy[ObjectIdentifier(node)]!]?.record.durable == true && random.once(in: 2)
+    let (size, modified) = (node.bytes.count, node.modified)
+    if setsBack { content += [UInt8](repeating: 0, count: max(0, size - content.count)) }
     guard (try? volume.truncate(node, to: 0, kernel.clock)) != nil,
       (try? volume.write(content, at: 0, of: node, kernel.clock)) != nil
     else { return }
+    if setsBack { node.modified = modified }
     volume.sync(node)
     volume.syncName(of: node)
     keep(node, on: volume, at: path)

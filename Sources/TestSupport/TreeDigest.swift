@@ -21,9 +21,22 @@ public struct TreeDigest: Equatable, Sendable, CustomStringConvertible {
 
   public private(set) var entries: [RelativePath: Entry] = [:]
 
-  /// Walks the tree at `path`, its hidden entries included, following no symlink.
+  /// Walks the tree at `path`, its hidden entries included, following no symlink. What goes while it is walked has it
+  /// walked anew: a file renamed in that moment would be missed in both places.
   public init(of path: String) throws {
-    try add(.root, of: Descriptor.directory(at: path))
+    let root = try Descriptor.directory(at: path)
+    while try !walk(root) {}
+  }
+
+  /// - Returns: false if something went meanwhile.
+  private mutating func walk(_ root: Descriptor) throws -> Bool {
+    entries = [:]
+    do {
+      try add(.root, of: root)
+      return true
+    } catch let error as SystemError where error.errno == .notFound {
+      return false
+    }
   }
 
   private mutating func add(_ directory: RelativePath, of root: Descriptor) throws {

@@ -5,17 +5,33 @@ import Paths
 public struct PutBack: Hashable, Sendable {
   /// Beneath the hot folder.
   public let source: RelativePath
-  /// Nil if it has its name again; else where it still lies, because a newer file has its name.
+  /// Nil if it has its name again; else where it still lies, because a newer file has its name or nobody can tell
+  /// whether it is whole.
   public let aside: RelativePath?
+
+  /// The id of the delivery that had claimed it; nil if it has its name again.
+  public var delivery: String? {
+    guard let claim = aside?.parent.name else { return nil }
+    let name = String(decoding: claim.bytes.dropFirst(stagingPrefix.utf8.count), as: UTF8.self)
+    for suffix in undoSuffixes where name.hasSuffix(suffix) {
+      return String(name.dropLast(suffix.count))
+    }
+    return name
+  }
 }
 
 extension Transfer {
   /// Gives every source that a crash left claimed its name back; for start-up, before anything else looks there.
   ///
-  /// Staging directories, which hold directories, are left alone.
+  /// Staging directories, which hold directories, are left alone. Of undos that are over, second names of files are
+  /// removed, which went along with a directory that somebody moved.
   ///
+  /// - Parameter undoing: ids of deliveries whose undo is not over: it goes on by itself, and knows which of its files
+  ///   are whole.
   /// - Returns: what was found. Unreadable directories are passed over: nothing is removed there either.
-  public func putBack(_ sourceRoot: String) async throws(TransferError) -> [PutBack] {
+  public func putBack(
+    _ sourceRoot: String, undoing: Set<String> = []
+  ) async throws(TransferError) -> [PutBack] {
     try await filing.perform { _ throws(TransferError) in
       let root: Descriptor
       do throws(SystemError) { root = try Descriptor.directory(at: sourceRoot) } catch {
@@ -34,7 +50,7 @@ extension Transfer {
           let known = kind == .unknown ? try root.status(path).kind : kind
           guard known == .directory else { return }
           if isOfUndo(name) {
-            // An undo that was cut off goes on by itself, and knows which of these are whole.
+            if !undoing.contains(where: { isOfUndo(name, of: $0) }) { claims.append(path) }
           } else if name.bytes.starts(with: stagingPrefix.utf8) {
             claims.append(path)
           } else {
@@ -58,9 +74,19 @@ extension Transfer {
     let entries = try root.openDirectory(claim).entries()
     if entries.contains(where: { $0.kind == .directory }) { return [] }
     var results: [PutBack] = []
+    let holdsSecondNames = isOfUndo(claim.name!) && !isOfUndoClaim(claim.name!)
     for entry in entries {
       let source = claim.parent.appending(entry.name)
       let claimed = claim.appending(entry.name)
+      if holdsSecondNames {
+        if try root.status(claimed).links > 1 {
+          try root.unlink(claimed)
+        } else {
+          // Half a copy, maybe.
+          results.append(PutBack(source: source, aside: claimed))
+        }
+        continue
+      }
       do throws(SystemError) {
         try root.giveBack(claimed, to: source)
         results.append(PutBack(source: source, aside: nil))

@@ -52,7 +52,7 @@ extension Transfer {
     let results = Dictionary(
       (found + backs).compactMap { $0 }, uniquingKeysWith: { first, _ in first })
     let kept = results.filter { if case .kept = $0.value { true } else { false } }.map(\.key)
-    try await withdrawSources(plan, kept)
+    try await withdrawSources(plan, kept.compactMap { byIndex[$0] })
     let directories = try await filing.perform { _ throws(TransferError) in
       try undo.closeDestination(receipts.map(\.index), made)
     }
@@ -198,9 +198,10 @@ extension Undo {
     -> [RelativePath]
   {
     let parents = Set(indices.map { plan.files[$0].destination.parent })
-    // What still holds a file must stay, and says so through that file's answer.
     for parent in parents.sorted() {
-      try? removeDirectory(parent.appending(name), in: roots.destination)
+      _ = try onDestination(nil) { () throws(SystemError) in
+        try removeIfEmpty(parent.appending(name), in: roots.destination)
+      }
     }
     var gone: [RelativePath] = []
     for directory in made.sorted(by: { $0.path > $1.path }) {
@@ -209,12 +210,7 @@ extension Undo {
           status.kind == .directory, status.snapshot.inode == directory.inode,
           status.snapshot.birth == directory.birth
         else { return false }
-        do throws(SystemError) {
-          try removeDirectory(directory.path, in: roots.destination)
-          return true
-        } catch  where error.errno == .notEmpty || error.errno == .exists {
-          return false
-        }
+        return try removeIfEmpty(directory.path, in: roots.destination)
       }
       if removed { gone.append(directory.path) }
     }

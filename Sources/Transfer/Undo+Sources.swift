@@ -80,7 +80,7 @@ extension Undo {
   ) throws(TransferError) -> Finding {
     let source = plan.files[receipt.index].source
     let link = aside(source)
-    try onHotFolder(receipt.index) { () throws(SystemError) in try endClaim(source) }
+    try endClaim(receipt, workspace)
     let (there, earlier) = try onHotFolder(receipt.index) { () throws(SystemError) in
       (try statusIfAny(roots.source, source), try statusIfAny(roots.source, link))
     }
@@ -233,7 +233,7 @@ extension Undo {
 
   /// - Returns: whether it was not there.
   @discardableResult
-  private func makeDirectory(_ path: RelativePath, mode: mode_t) throws(SystemError) -> Bool {
+  func makeDirectory(_ path: RelativePath, mode: mode_t) throws(SystemError) -> Bool {
     do throws(SystemError) {
       try faults.check(.makeDirectory, path)
       try roots.source.makeDirectory(path, mode: mode)
@@ -260,113 +260,4 @@ extension Undo {
 
   /// The hot folder is where this writes: a full one is named as such, and nothing missing there is a missing source.
   static func atSource(_ error: SystemError, _ index: Int?) -> TransferError { .io(error, index) }
-}
-
-extension Transfer {
-  /// Takes back what ``secureSources(_:_:stop:)`` gave: each file that is ours by its second name, so that a source which
-  /// somebody else put there stays.
-  ///
-  /// - Parameter created: directories of the hot folder to remove if they are empty.
-  public func withdrawSources(
-    _ plan: TransferPlan, _ indices: [Int], created: [RelativePath] = []
-  ) async throws(TransferError) {
-    guard plan.isMove else { return }
-    try await filing.perform { _ throws(TransferError) in
-      let undo = try Undo(plan, [], faults)
-      for index in indices.sorted() {
-        try undo.onHotFolder(index) { () throws(SystemError) in
-          try undo.withdraw(plan.files[index].source)
-        }
-      }
-      try undo.closeSources(indices)
-      for path in created.sorted().reversed() {
-        // Somebody may have put something there meanwhile.
-        try? undo.removeDirectory(path, in: undo.roots.source)
-      }
-    }
-  }
-}
-
-extension Undo {
-  private func claimed(_ source: RelativePath) -> RelativePath {
-    source.parent.appending(claims).appending(source.name!)
-  }
-
-  /// Removes a source that was given back. It is taken out of everybody's way first, so that a version saved over it in
-  /// this moment is not what is removed.
-  fileprivate func withdraw(_ source: RelativePath) throws(SystemError) {
-    try endClaim(source)
-    guard let ours = try statusIfAny(roots.source, aside(source)) else { return }
-    if let there = try statusIfAny(roots.source, source), there.isSameFile(as: ours) {
-      try makeDirectory(source.parent.appending(claims), mode: 0o700)
-      do throws(SystemError) {
-        try faults.check(.claim, source)
-        try roots.source.takeAway(source, to: claimed(source))
-      } catch  where error.errno == .notFound {
-        // Its owner was faster.
-      }
-      try endClaim(source)
-    }
-    try unlink(aside(source))
-  }
-
-  /// Removes what was taken out of the way if it is ours; anything else has its name back, if that is free.
-  fileprivate func endClaim(_ source: RelativePath) throws(SystemError) {
-    let claimed = claimed(source)
-    guard let taken = try statusIfAny(roots.source, claimed) else { return }
-    if let ours = try statusIfAny(roots.source, aside(source)), ours.isSameFile(as: taken) {
-      return try unlink(claimed)
-    }
-    if let there = try statusIfAny(roots.source, source), there.isSameFile(as: taken) {
-      // Cut off between the link and the unlink that are a rename on some file systems.
-      return try unlink(claimed)
-    }
-    do throws(SystemError) {
-      try faults.check(.rename, source)
-      try roots.source.giveBack(claimed, to: source)
-    } catch  where error.errno == .exists {
-      // It stays where it is, and so does the directory that holds it.
-    }
-  }
-
-  /// Removes the second names, and the directories that held them.
-  fileprivate func closeSources(_ indices: [Int]) throws(TransferError) {
-    let sources = indices.map { plan.files[$0].source }
-    for source in sources {
-      try onHotFolder(nil) { () throws(SystemError) in try unlink(aside(source)) }
-    }
-    for parent in Set(sources.map(\.parent)).sorted() {
-      // What still holds a file must stay.
-      try? removeDirectory(parent.appending(claims), in: roots.source)
-      try? removeDirectory(parent.appending(name), in: roots.source)
-      try onHotFolder(nil) { () throws(SystemError) in
-        guard let status = try statusIfAny(roots.source, parent), status.kind == .directory else {
-          return
-        }
-        try faults.check(.syncDirectory, parent)
-        do throws(SystemError) {
-          try (parent.isRoot ? roots.source : try roots.source.openDirectory(parent)).sync()
-        } catch  where error.errno == .invalid {
-          // A file system that syncs no directories.
-        }
-      }
-    }
-  }
-
-  func removeDirectory(_ path: RelativePath, in root: Descriptor) throws(SystemError) {
-    try faults.check(.removeDirectory, path)
-    try root.removeDirectory(path)
-  }
-}
-
-extension Transfer {
-  /// Ends an undo in the hot folder, where the second names of what was given back still lie.
-  ///
-  /// - Parameter indices: all files of the plan that had a receipt.
-  public func closeUndo(_ plan: TransferPlan, _ indices: [Int]) async throws(TransferError) {
-    guard plan.isMove else { return }
-    try await filing.perform { _ throws(TransferError) in
-      try Undo(plan, [], faults).closeSources(indices)
-    }
-  }
 }

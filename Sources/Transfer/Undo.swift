@@ -78,7 +78,7 @@ public struct MadeDirectory: Hashable, Sendable {
 
 /// Undo, in four steps, each of which may be called again after any error or crash: ``obstacle(toUndo:_:)`` looks,
 /// ``secureSources(_:_:stop:)`` proves or gives back what the published files would be the last copies of,
-/// ``removePublished(_:_:_:made:stop:)`` takes their names away, ``closeUndo(_:_:)`` ends it. ``withdrawSources(_:_:_:)``
+/// ``removePublished(_:_:_:made:stop:)`` takes their names away, ``closeUndo(_:_:)`` ends it. ``withdrawSources(_:_:created:)``
 /// takes back what the second step gave.
 ///
 /// On both sides `.hotplate-JOBID.undo/` beside the files holds what is on its way. Beside a moved source it holds a
@@ -157,11 +157,24 @@ extension Transfer {
 }
 
 private let undoSuffix = ".undo"
+private let claimSuffix = ".claimed"
+
+/// Of the names of an undo's directories, the longest first.
+let undoSuffixes = [claimSuffix + undoSuffix, undoSuffix]
 
 /// Whether a name is that of a directory of ``Undo``.
 func isOfUndo(_ name: FileName) -> Bool {
   name.bytes.starts(with: stagingPrefix.utf8)
     && name.bytes.suffix(undoSuffix.utf8.count).elementsEqual(undoSuffix.utf8)
+}
+
+func isOfUndoClaim(_ name: FileName) -> Bool {
+  isOfUndo(name)
+    && name.bytes.suffix(undoSuffixes[0].utf8.count).elementsEqual(undoSuffixes[0].utf8)
+}
+
+func isOfUndo(_ name: FileName, of id: String) -> Bool {
+  undoSuffixes.contains { name == FileName(stagingPrefix + id + $0) }
 }
 
 /// One undo's view of both ends.
@@ -185,7 +198,7 @@ struct Undo: Sendable {
     self.faults = faults
     roots = try Roots(plan)
     name = FileName(stagingPrefix + plan.id + undoSuffix)
-    claims = FileName(stagingPrefix + plan.id + ".claimed" + undoSuffix)
+    claims = FileName(stagingPrefix + plan.id + claimSuffix + undoSuffix)
     guard receipts.allSatisfy({ [mount = roots.mount] in $0.mount == mount }) else {
       throw .destinationReplaced(plan.destinationRoot)
     }

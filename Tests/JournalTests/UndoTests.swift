@@ -145,6 +145,36 @@ import Testing
     }
   }
 
+  @Test func `tombstones of a journal that kept one a pattern stand`() async throws {
+    try await withStateDirectory { state in
+      let journal = try Journal(stateDirectory: state)
+      let id = try await done(journal)
+      try await journal.add(stone(id, "x"))
+      try await journal.close()
+      let queue = try DatabaseQueue(path: state + "/journal.sqlite")
+      try await queue.write {
+        try $0.execute(
+          sql: """
+            ALTER TABLE tombstone RENAME TO newer;
+            CREATE TABLE tombstone (
+              hot_folder TEXT NOT NULL, directory BLOB NOT NULL, pattern BLOB NOT NULL,
+              fingerprint BLOB NOT NULL, job TEXT NOT NULL,
+              PRIMARY KEY (hot_folder, directory, pattern)
+            ) WITHOUT ROWID;
+            INSERT INTO tombstone SELECT hot_folder, directory, pattern, fingerprint, job FROM newer;
+            DROP TABLE newer;
+            DELETE FROM grdb_migrations WHERE identifier LIKE '4 %';
+            """)
+      }
+      try queue.close()
+      let again = try Journal(stateDirectory: state)
+      #expect(try await again.tombstones() == [stone(id, "x")])
+      try await again.add(stone("another", "x"))
+      #expect(try await again.tombstones().count == 2)
+      try await again.close()
+    }
+  }
+
   @Test func `a journal from before undo is taken over with its jobs`() async throws {
     try await withStateDirectory { state in
       let journal = try Journal(stateDirectory: state)

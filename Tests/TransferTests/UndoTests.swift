@@ -49,7 +49,7 @@ private struct Published {
     let standings = try await transfer.secureSources(plan, receipts)
     if !standings.obstacles.isEmpty, !isSecured {
       try await transfer.withdrawSources(
-        plan, receipts.map(\.index), created: standings.created)
+        plan, receipts, created: standings.created)
       return []
     }
     secured()
@@ -143,7 +143,7 @@ private struct Published {
       }
       guard case .io(let cause, _) = error else { return #expect(Bool(false), "\(error as Any)") }
       #expect(cause.errno == .noSpace)
-      try await transfer().withdrawSources(plan, receipts.map(\.index))
+      try await transfer().withdrawSources(plan, receipts)
       #expect(try arena.tree(hot) == before)
       #expect(try arena.tree(arena.out) == published)
     } else {
@@ -443,10 +443,10 @@ private struct Published {
       let standings = try? await dying.secureSources(done.plan, done.receipts)
       let given = count.value
       if standings != nil {
-        _ = try? await dying.withdrawSources(done.plan, done.receipts.map(\.index))
+        _ = try? await dying.withdrawSources(done.plan, done.receipts)
       }
       let isOver = count.value <= calls
-      try await transfer().withdrawSources(done.plan, done.receipts.map(\.index))
+      try await transfer().withdrawSources(done.plan, done.receipts)
       #expect(try arena.tree(arena.hot) == hot, "call \(calls)")
       #expect(try Set(arena.tree(arena.out).keys) == Set(out.keys), "call \(calls)")
       #expect(try done.lost() == [])
@@ -475,8 +475,50 @@ private struct Published {
     let part = RelativePath("shot/.hotplate-\(1).undo/name.1001.exr")!
     try arena.write([1], part, in: arena.hot)
     let before = try arena.tree(arena.hot)
+    #expect(try await transfer().putBack(arena.hotPath, undoing: ["1"]) == [])
+    let told = PutBack(source: RelativePath("shot/name.1001.exr")!, aside: part)
+    #expect(try await transfer().putBack(arena.hotPath) == [told])
+    #expect(told.delivery == "1")
+    #expect(try arena.tree(arena.hot) == before)
+  }
+
+  @Test func `a start removes the second names that went along with a directory moved in an undo`()
+    async throws
+  {
+    let arena = try Arena()
+    let frame = RelativePath("shot/name.1001.exr")!
+    try arena.write([1], frame, in: arena.hot)
+    let before = try arena.tree(arena.hot)
+    let aside = RelativePath("shot/.hotplate-1.undo")!
+    try arena.hot.makeDirectory(aside, mode: 0o700)
+    try arena.hot.link(frame, to: arena.hot, aside.appending(frame.name!))
+    let pending = try arena.tree(arena.hot)
+    #expect(try await transfer().putBack(arena.hotPath, undoing: ["1"]) == [])
+    #expect(try arena.tree(arena.hot) == pending)
     #expect(try await transfer().putBack(arena.hotPath) == [])
     #expect(try arena.tree(arena.hot) == before)
+  }
+
+  @Test(arguments: [true, false])
+  func `what was given back and its owner wrote to is his, and stays when the undo is taken back`(
+    keepsTime: Bool
+  ) async throws {
+    let arena = try Arena()
+    let done = try await Published(arena, 2, action: .move, linked: false)
+    let copying = death(after: 1_000, Counter(), linked: false)
+    let transfer = Transfer(workers: CopyWorkers(count: 1), faults: copying)
+    let standings = try await transfer.secureSources(done.plan, done.receipts)
+    let source = done.plan.files[0].source
+    let graded = noise(done.sources[0].count, seed: 77)
+    let file = try arena.hot.open(source, O_WRONLY)
+    try graded.withUnsafeBytes { try file.write($0, at: 0) }
+    if keepsTime { try file.setModified(done.receipts[0].source.modified) }
+    try await transfer.withdrawSources(done.plan, done.receipts, created: standings.created)
+    #expect(try arena.read(source, in: arena.hot) == graded)
+    #expect(try !arena.hot.holds(done.plan.files[1].source))
+    #expect(try arena.read(done.plan.files[0].destination, in: arena.out) == done.sources[0])
+    #expect(
+      try !arena.tree(arena.hot).keys.contains { $0.name!.bytes.starts(with: ".hotplate".utf8) })
   }
 
   @Test func `a stop leaves what is on its way for the next call`() async throws {
