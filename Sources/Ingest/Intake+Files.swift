@@ -79,6 +79,7 @@ extension Intake {
     case .unreadable(let place, let error):
       untold[place] = nil
       troubles[place] = "cannot be read: \(error.errno.message)"
+      rereadAt[place] = now.uptime + limits.unreadableRetry
     case .duplicate(let place, let other):
       troubles[place] =
         "is the same directory as \(shown(absolute(other))), which is watched already"

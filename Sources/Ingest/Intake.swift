@@ -92,7 +92,7 @@ public struct Intake: Sendable {
     public var seek = Duration.seconds(2)
     /// How often a hot folder is listed that cannot be watched whole.
     public var poll = Duration.seconds(30)
-    /// Until an arrival with an unreadable file is looked at again.
+    /// Until an arrival with an unreadable file, or an unreadable directory, is looked at again.
     public var unreadableRetry = Duration.seconds(10)
     /// How long nothing may change, where the rule does not say.
     public var quiet = Duration.seconds(2)
@@ -165,6 +165,8 @@ public struct Intake: Sendable {
   /// Roots of which the kernel's limit keeps parts unwatched, in its words, and when to list them again.
   public internal(set) var limited: [Int: String] = [:]
   var pollAt: [Int: Duration] = [:]
+  /// Directories that may not be read are tried again.
+  var rereadAt: [Place: Duration] = [:]
   /// Arrivals with a file that cannot be read, and when to look again: a change of permissions tells nobody.
   var retryAt: [Arrival.Key: Duration] = [:]
   /// Arrivals that wait longer than their rules' patience are held then.
@@ -211,7 +213,7 @@ public struct Intake: Sendable {
   public var nextDeadline: Duration? {
     let pause =
       (Array(paused.values) + pollAt.values + retryAt.values + patienceEnds.values + roomAt.values
-      + unwritableAt.values + [journalAt, seekAt].compactMap(\.self)).min()
+      + unwritableAt.values + rereadAt.values + [journalAt, seekAt].compactMap(\.self)).min()
     guard let look = deadlines.min?.at else { return pause }
     return pause.map { min($0, look) } ?? look
   }
@@ -314,6 +316,10 @@ public struct Intake: Sendable {
       block(key, .held(reason), now, &effects)
     }
     seekIfDue(now, &effects)
+    for (place, at) in rereadAt where at <= now.uptime {
+      rereadAt[place] = nil
+      if troubles[place] != nil { effects.append(.rescan(place)) }
+    }
     for (root, at) in pollAt where at <= now.uptime {
       pollAt[root] = now.uptime + limits.poll
       effects.append(.rescan(Place(root: root, path: .root)))

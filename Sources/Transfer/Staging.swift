@@ -124,6 +124,7 @@ private struct Ground: Sendable {
     for path in found.files where kept[path] == nil && !hasTaken {
       try onDestination(nil) { () throws(SystemError) in try tree.unlink(path) }
     }
+    if !hasTaken { try plan.probeFolding(in: tree) }
     self.kept = kept.values.sorted { $0.index < $1.index }
     let todo = plan.files.indices.filter { standing[$0] == nil }
     let parents = Set(todo.map { area.staged(plan.files[$0].destination.parent) })

@@ -19,6 +19,19 @@ final class Volume: Sendable {
     return Volume(path)
   }
 
+  /// A volume that folds case and spelling; the test is skipped where the machine has no FUSE.
+  static func requireFolding(in arena: Arena) throws -> (Volume, mountedAt: String) {
+    let (backing, mounted) = ("\(arena.path)/unfolded", "\(arena.path)/folding")
+    mkdir(backing, 0o755)
+    mkdir(mounted, 0o755)
+    let program = URL(filePath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().appending(path: "foldingfs/foldingfs").path
+    guard access("/dev/fuse", R_OK | W_OK) == 0, run(program, backing, mounted) == 0 else {
+      try Test.cancel("this machine has no FUSE for Python")
+    }
+    return (Volume(mounted), mounted)
+  }
+
   /// Copies what the file system of `requireImage` has sent to its device by now, which is what a power cut would leave.
   static func cutPower(_ type: String, in arena: Arena) throws {
     try #require(run("cp", "--sparse=always", image(type, arena), "\(image(type, arena)).cut") == 0)

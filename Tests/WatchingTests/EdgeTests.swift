@@ -42,29 +42,6 @@ extension WatcherTests {
     }
   }
 
-  @Test(.enabled(if: geteuid() != 0, "root may read everything"))
-  func `a directory that may not be read is named, and nothing below it is told as gone`()
-    async throws
-  {
-    try await withHotFolder { folder in
-      try folder.root.makeDirectories("closed/sub")
-      try await folder.watch()
-      try #require(chmod(folder.path + "/closed", 0) == 0)
-      folder.watcher.rescan(place(.root))
-      await folder.watcher.barrier()
-      let named = folder.mirror.events.contains { event in
-        guard case .unreadable(place("closed"), let error) = event else { return false }
-        return error.errno == .noPermission
-      }
-      #expect(named)
-      #expect(!folder.mirror.events.contains(.directoryRemoved(place("closed"))))
-      #expect(!folder.mirror.events.contains(.directoryRemoved(place("closed/sub"))))
-      try #require(chmod(folder.path + "/closed", 0o755) == 0)
-      folder.watcher.rescan(place(.root))
-      try await folder.expectTold()
-    }
-  }
-
   @Test func `a directory that is a root of its own is named where another root meets it`()
     async throws
   {
