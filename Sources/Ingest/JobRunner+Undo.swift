@@ -103,8 +103,7 @@ extension JobRunner {
     let story = UndoStory(
       job: job, hotFolder: configuration.hotFolders[job.hotFolder].name, by: settings.by,
       receipts: [], earlier: [])
-    let why = "the machine stopped before it was durable, and it is proven again; ask once more"
-    try await ledger.endUndo(of: job.id, story.refused(why), at: Date())
+    try await ledger.endUndo(of: job.id, story.refused(Self.isToBeProven), at: Date())
   }
 
   // MARK: one undo
@@ -118,7 +117,9 @@ extension JobRunner {
       earlier: try await ledger.frames(of: job.id).filter { $0.outcome == Journal.undone }
         .map(\.ordinal))
     // A power cut must not find a delivery that is neither proven nor to be undone.
-    if try await !makeDurable(job, undo.receipts) { return }
+    if !record.isSecured, let why = try await makeDurable(job, undo.receipts) {
+      return try await conclude(undo.refused(why), job, back: [])
+    }
     switch await secure(&undo, settings, isSecured: record.isSecured, flag) {
     case .done: break
     case .refused(let why): return try await conclude(undo.refused(why), job, back: [])
@@ -143,25 +144,31 @@ extension JobRunner {
     try await conclude(undo.outcome(), job, back: Set(undo.snapshots.keys))
   }
 
-  /// - Returns: false if it is to be tried again.
+  /// - Returns: why nothing is undone; nil once it may be.
   private nonisolated(nonsending) func makeDurable(_ job: Job, _ receipts: [Receipt]) async throws
-    -> Bool
+    -> String?
   {
-    let isDurable = try await ledger.job(job.id)?.durable != false
     // A sync that failed once passes later, and proves nothing.
     let hasFailed = try await ledger.value(for: failedSync(of: job)) != nil
-    if isDurable || hasFailed { return true }
+    if try await ledger.job(job.id)?.durable != false || hasFailed { return nil }
     let durable: [Receipt]
-    do throws(TransferError) {
+    do {
+      let boot = try currentBootID()
+      if receipts.contains(where: { $0.isDoubtful(under: boot) }) { return Self.isToBeProven }
       durable = try await transfer.sync(job.plan, receipts)
     } catch {
-      undoLater(job, "\(error)")
-      return false
+      if let error = error as? TransferError, error.isFailedSync {
+        try await ledger.setValue(Data("\(error)".utf8), for: failedSync(of: job))
+      }
+      return "it cannot be made durable: \(error)"
     }
     // What somebody has removed or replaced is not ours to sync.
     if durable.count == receipts.count { try await ledger.setDurable(job.id) }
-    return true
+    return nil
   }
+
+  private static let isToBeProven =
+    "the machine stopped before it was durable, and a start proves it again; ask once more then"
 
   private enum Progress {
     case done, interrupted
@@ -206,10 +213,10 @@ extension JobRunner {
         refusal = "\(error)"
       }
       guard let refusal else { return .done }
-      try await transfer.withdrawSources(job.plan, undo.receipts, created: created)
+      try await transfer.withdrawSources(job.plan, undo.receipts, created: created, stop: flag)
       return .refused(refusal)
     } catch {
-      return .later("\(error)")
+      return error == .cancelled ? .interrupted : .later("\(error)")
     }
   }
 

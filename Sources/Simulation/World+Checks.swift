@@ -25,7 +25,7 @@ extension World {
       let mayBeReplaced =
         found.path.components.contains("r")
         && daemon?.current.map { found.lateFor.contains($0) } != true
-      if there !== found.node, !mayBeReplaced {
+      if there !== found.node, !mayBeReplaced, !isOnItsWay(found) {
         broken("\(when): somebody's own file at \(found.path) was taken away")
         foreign[id] = nil
       }
@@ -50,6 +50,14 @@ extension World {
           broken("\(path) holds what was \(name)")
         }
       }
+    }
+  }
+
+  /// Whether an undo that waits for a disk has taken it aside to look at it.
+  private func isOnItsWay(_ found: Foreign) -> Bool {
+    journal.undos().contains { undo in
+      let aside = found.path.parent.appending(FileName(".hotplate-\(undo.job).undo"))
+      return found.volume.node(at: aside.appending(found.path.name!)) === found.node
     }
   }
 
@@ -252,7 +260,8 @@ extension World {
         // Second names go along with a directory that is moved during an undo, and are removed at the next start.
         let isOfUndo = place.name.bytes.suffix(5).elementsEqual(".undo".utf8)
         let isLeftBehind =
-          isOutside && (node.entries.isEmpty || isOfUndo) || isOfUndo && !isRestarted
+          isOutside && (node.entries.isEmpty || isOfUndo)
+          || isOfUndo && !isRestarted && hasMovedDirectories
         if !isUnfinished, !isReported, !isLeftBehind {
           broken("\(volume.path(of: node)!) is left over")
         }

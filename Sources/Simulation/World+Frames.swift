@@ -278,6 +278,7 @@ extension World {
         || (try? volume.rename(name, in: parent, to: newName, in: newParent, .plain, kernel.clock))
           != nil
     else { return }
+    hasMovedDirectories = true
     volume.syncLast()
     say("somebody moves \(name) to \(newName)")
   }

@@ -76,9 +76,11 @@ extension World {
     disown(node)
     generation += 1
     var content = Array("rewritten \(generation)".utf8)
-    // By its time it cannot be told then from what a power cut damaged, unless it is durable.
+    // By its time it cannot be told then from what a power cut damaged, unless it is durable, nor from what is to be
+    // replaced.
     let setsBack =
       journal.rows[madeBy[ObjectIdentifier(node)]!]?.record.durable == true && random.once(in: 2)
+      && !path.components.contains("r")
     let (size, modified) = (node.bytes.count, node.modified)
     if setsBack { content += [UInt8](repeating: 0, count: max(0, size - content.count)) }
     guard (try? volume.truncate(node, to: 0, kernel.clock)) != nil,

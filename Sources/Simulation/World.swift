@@ -60,6 +60,8 @@ final class World {
   /// From the time that all faults end.
   var isCalm = false
   var isPowerCut = false
+  /// Somebody moved a directory of the hot folder, with whatever lay in it.
+  var hasMovedDirectories = false
   /// At rest for the second time, behind another start.
   var isRestarted = false
   private(set) var calls = 0

@@ -84,7 +84,10 @@ extension Transfer {
         try file.sync()
         return receipt.nowDurable()
       }
-      if receipt.method != .link, !receipt.wasWrittenSince(status) {
+      // Reading took its time, in which somebody may have written it anew.
+      if receipt.method != .link, !receipt.wasWrittenSince(status),
+        try statusIfAny(root, path)?.snapshot == status.snapshot
+      {
         try unlinkDurably(path, in: root)
       }
       return nil

@@ -5,8 +5,9 @@ import Paths
 
 /// Destination names that are one name to a file system that folds case or spelling (NTFS, SMB, APFS, ext4 casefold).
 extension TransferPlan {
-  /// How many groups are tried: the others are found when the second of them is made.
-  private static let probes = 8
+  /// How many groups are tried of those that differ in case alone, and of the others: of more, two files that are one are
+  /// found when the second of them is staged.
+  private static let probes = 4
 
   /// Groups of files of which such a file system would not tell apart the names, or the directories; none for most plans.
   private var foldingGroups: [[Int]] {
@@ -32,17 +33,22 @@ extension TransferPlan {
   /// - Throws: `.conflict` with reason `collides`; nothing was staged.
   func probeFolding(in tree: Descriptor) throws(TransferError) {
     let groups = foldingGroups
-    for group in groups.prefix(Self.probes) {
-      guard let (name, other) = differingNames(group[0], group[1]) else { continue }
-      let isFolded = try onDestination(group[1]) { () throws(SystemError) in
-        try tree.folds(name, other)
+    let isPlain = { (group: [Int]) in files[group[0]].destination.bytes.allSatisfy { $0 < 0x80 } }
+    for kind in [groups.filter(isPlain), groups.filter { !isPlain($0) }] {
+      for group in kind.prefix(Self.probes) {
+        guard let (name, other) = differingNames(group[0], group[1]) else { continue }
+        let isFolded = try onDestination(group[1]) { () throws(SystemError) in
+          try tree.folds(name, other)
+        }
+        if isFolded { throw .conflict(collisions(kind)) }
       }
-      guard isFolded else { continue }
-      let others = Set(groups.flatMap { $0.dropFirst() }).sorted()
-      throw .conflict(
-        others.map {
-          Conflict(index: $0, destination: files[$0].destination, reason: .collides)
-        })
+    }
+  }
+
+  /// All files that such a volume would not tell from one before them.
+  private func collisions(_ groups: [[Int]]) -> [Conflict] {
+    Set(groups.flatMap { $0.dropFirst() }).sorted().map {
+      Conflict(index: $0, destination: files[$0].destination, reason: .collides)
     }
   }
 

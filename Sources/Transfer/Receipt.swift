@@ -89,12 +89,21 @@ extension Receipt {
     return receipt
   }
 
+  /// What was set may have been cut to what the file system keeps: 100 ns, 1 µs, 1 ms, 10 ms, 1 s, 2 s.
+  func hasTimeOfSource(_ status: Status) -> Bool {
+    let (there, source) = (status.snapshot.modified, source.modified)
+    return there == source
+      || [100, 1000, 1_000_000, 10_000_000, 1_000_000_000, 2_000_000_000].contains {
+        source - source % $0 == there
+      }
+  }
+
   /// Whether somebody wrote to the staged file after us: its time is neither the source's, which it was given, nor from
   /// before its receipt. A power cut may lose a time, but makes none up. What is written within the same tick of the
   /// volume's clock cannot be told.
   func wasWrittenSince(_ status: Status) -> Bool {
     guard let written else { return false }
-    return status.snapshot.modified > written && status.snapshot.modified != source.modified
+    return status.snapshot.modified > written && !hasTimeOfSource(status)
   }
 
   /// Whether `status` is what the staged file has become: whoever writes to a source writes to a link of it too. Where

@@ -75,6 +75,7 @@ extension Transfer {
       failure: results.lazy.compactMap { if case .failure(let error) = $0 { error } else { nil } }
         .first)
   }
+
   /// Whether the published file holds its name still, not as ours: ``recheck(_:_:)`` unlinks what nobody wrote to.
   private func isHeld(_ receipt: Receipt, of plan: TransferPlan, in root: Descriptor)
     throws(SystemError) -> Bool

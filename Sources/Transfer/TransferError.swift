@@ -114,6 +114,8 @@ extension TransferError: CustomStringConvertible {
     case .stagingLost: "what was staged is no longer there"
     case .conflict(let conflicts) where conflicts.first?.reason == .written:
       "\(conflicts[0].destination) was written to since it was published"
+    case .conflict(let conflicts) where conflicts.first?.reason == .collides:
+      "the destination takes \(conflicts[0].destination) and another name of this delivery for one"
     case .conflict(let conflicts):
       "\(conflicts.count) destination name\(conflicts.count == 1 ? " is" : "s are") taken, first \(conflicts.first.map { "\($0.destination)" } ?? "")"
     case .cannot(_, let action, let error): "\(error); \(action.remedy)"

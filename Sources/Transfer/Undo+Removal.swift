@@ -52,7 +52,7 @@ extension Transfer {
     let results = Dictionary(
       (found + backs).compactMap { $0 }, uniquingKeysWith: { first, _ in first })
     let kept = results.filter { if case .kept = $0.value { true } else { false } }.map(\.key)
-    try await withdrawSources(plan, kept.compactMap { byIndex[$0] })
+    try await withdrawSources(plan, kept.compactMap { byIndex[$0] }, stop: stop)
     let directories = try await filing.perform { _ throws(TransferError) in
       try undo.closeDestination(receipts.map(\.index), made)
     }

@@ -13,6 +13,8 @@ extension Undo {
   func secure(_ receipt: Receipt, _ stop: StopFlag, _ workspace: Workspace) throws(TransferError)
     -> Finding
   {
+    // What an earlier call was taking back, whatever has become of what was published.
+    if plan.isMove { try endClaim(receipt, stop, workspace) }
     let standing = try standing(of: receipt)
     guard let published = standing.published else {
       // What an earlier run took out of the way and did not come to look at.
@@ -80,7 +82,6 @@ extension Undo {
   ) throws(TransferError) -> Finding {
     let source = plan.files[receipt.index].source
     let link = aside(source)
-    try endClaim(receipt, workspace)
     let (there, earlier) = try onHotFolder(receipt.index) { () throws(SystemError) in
       (try statusIfAny(roots.source, source), try statusIfAny(roots.source, link))
     }

@@ -8,14 +8,15 @@ extension Transfer {
   ///
   /// - Parameter created: directories of the hot folder to remove if they are empty.
   public func withdrawSources(
-    _ plan: TransferPlan, _ receipts: [Receipt], created: [RelativePath] = []
+    _ plan: TransferPlan, _ receipts: [Receipt], created: [RelativePath] = [],
+    stop: StopFlag = StopFlag()
   ) async throws(TransferError) {
     guard plan.isMove else { return }
-    try await filing.perform { (workspace) throws(TransferError) in
-      let undo = try Undo(plan, [], faults)
-      for receipt in receipts.sorted(by: { $0.index < $1.index }) {
-        try undo.withdraw(receipt, workspace)
-      }
+    let undo = try await filing.perform { _ throws(TransferError) in try Undo(plan, [], faults) }
+    _ = try await workers.map(receipts.count) { (number, workspace) throws(TransferError) in
+      try undo.withdraw(receipts[number], stop, workspace)
+    }
+    try await filing.perform { _ throws(TransferError) in
       try undo.closeSources(receipts.map(\.index))
       for path in created.sorted().reversed() {
         // Somebody may have put something there meanwhile.
@@ -44,9 +45,11 @@ extension Undo {
 
   /// Removes a source that was given back. It is taken out of everybody's way first, so that a version saved over it in
   /// this moment is not what is removed.
-  fileprivate func withdraw(_ receipt: Receipt, _ workspace: Workspace) throws(TransferError) {
+  fileprivate func withdraw(_ receipt: Receipt, _ stop: StopFlag, _ workspace: Workspace)
+    throws(TransferError)
+  {
     let source = plan.files[receipt.index].source
-    try endClaim(receipt, workspace)
+    try endClaim(receipt, stop, workspace)
     let isClaimed = try onHotFolder(receipt.index) { () throws(SystemError) -> Bool in
       guard let ours = try statusIfAny(roots.source, aside(source)),
         let there = try statusIfAny(roots.source, source), there.isSameFile(as: ours)
@@ -61,12 +64,14 @@ extension Undo {
         return false
       }
     }
-    if isClaimed { try endClaim(receipt, workspace) }
+    if isClaimed { try endClaim(receipt, stop, workspace) }
     try onHotFolder(receipt.index) { () throws(SystemError) in try unlink(aside(source)) }
   }
 
   /// Removes what was taken out of the way if it is ours as it was; anything else has its name back, if that is free.
-  func endClaim(_ receipt: Receipt, _ workspace: Workspace) throws(TransferError) {
+  func endClaim(_ receipt: Receipt, _ stop: StopFlag, _ workspace: Workspace)
+    throws(TransferError)
+  {
     let source = plan.files[receipt.index].source
     let claimed = claimed(source)
     let (taken, there, ours) = try onHotFolder(receipt.index) { () throws(SystemError) in
@@ -80,7 +85,15 @@ extension Undo {
     let isSecondName = there.map(taken.isSameFile) ?? false
     let isOurs = ours.map(taken.isSameFile) ?? false
     var mayGo = isSecondName
-    if !mayGo, isOurs { mayGo = try holdsNothingNew(claimed, receipt, workspace) }
+    var failure: TransferError?
+    if !mayGo, isOurs {
+      do throws(TransferError) {
+        mayGo = try holdsNothingNew(claimed, receipt, stop, workspace)
+      } catch {
+        // What cannot be looked at has its name first.
+        failure = error
+      }
+    }
     try onHotFolder(receipt.index) { () throws(SystemError) in
       if mayGo { return try unlink(claimed) }
       do throws(SystemError) {
@@ -90,12 +103,13 @@ extension Undo {
         // It stays where it is, and so does the directory that holds it.
       }
     }
+    if let failure { throw failure }
   }
 
   /// Whether a source that was given back is a second name of the published file, or a copy of it that is as it was.
-  private func holdsNothingNew(_ path: RelativePath, _ receipt: Receipt, _ workspace: Workspace)
-    throws(TransferError) -> Bool
-  {
+  private func holdsNothingNew(
+    _ path: RelativePath, _ receipt: Receipt, _ stop: StopFlag, _ workspace: Workspace
+  ) throws(TransferError) -> Bool {
     let destination = plan.files[receipt.index].destination
     let published = try onDestination(receipt.index) { () throws(SystemError) -> Status? in
       for path in [aside(destination), destination] {
@@ -111,12 +125,13 @@ extension Undo {
       let file = try roots.source.open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW)
       return (file, try file.status())
     }
-    if status.isSameFile(as: published) { return true }
+    // Written to under either name, it is what its owner makes of it.
+    if status.isSameFile(as: published) { return receipt.isUnchanged(status) }
     guard receipt.isUnchanged(published), status.snapshot.size == receipt.bytes,
       let expected = receipt.digest, file.hasWriter() != true
     else { return false }
     return try digestOf(
-      file, receipt.bytes, StopFlag(), workspace, failing: { .io($0, receipt.index) }) == expected
+      file, receipt.bytes, stop, workspace, failing: { .io($0, receipt.index) }) == expected
   }
 
   /// Removes the second names, and the directories that held them.

@@ -78,7 +78,7 @@ public struct MadeDirectory: Hashable, Sendable {
 
 /// Undo, in four steps, each of which may be called again after any error or crash: ``obstacle(toUndo:_:)`` looks,
 /// ``secureSources(_:_:stop:)`` proves or gives back what the published files would be the last copies of,
-/// ``removePublished(_:_:_:made:stop:)`` takes their names away, ``closeUndo(_:_:)`` ends it. ``withdrawSources(_:_:created:)``
+/// ``removePublished(_:_:_:made:stop:)`` takes their names away, ``closeUndo(_:_:)`` ends it. ``withdrawSources(_:_:created:stop:)``
 /// takes back what the second step gave.
 ///
 /// On both sides `.hotplate-JOBID.undo/` beside the files holds what is on its way. Beside a moved source it holds a
@@ -253,13 +253,7 @@ extension Receipt {
   /// Whether `status` is the published file in the state in which it was published, as far as a look tells.
   func isUnchanged(_ status: Status) -> Bool {
     guard names(status) else { return false }
-    if method == .symlink { return true }
-    let (there, source) = (status.snapshot.modified, source.modified)
-    // What was set may have been cut to what the file system keeps: 100 ns, 1 µs, 1 ms, 10 ms, 1 s, 2 s.
-    return there == source
-      || [100, 1000, 1_000_000, 10_000_000, 1_000_000_000, 2_000_000_000].contains {
-        source - source % $0 == there
-      }
+    return method == .symlink || hasTimeOfSource(status)
   }
 }
 

@@ -79,6 +79,31 @@ extension Promises {
     }
   }
 
+  @Test func `an undo that the power cut found before its delivery was durable begins nothing`()
+    async throws
+  {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      let expected = tree.expectedContents(shot, frames: frames, bytes: bytes)
+      let job = try tree.deliverAndEnd()
+      try tree.loseBytes(of: 1002)
+      try tree.endedUnderAnotherBoot(job)
+      try tree.beginUndo(of: job)
+
+      let daemon = try tree.start()
+      try daemon.waitForJob(in: "done")
+      try waitUntil("the frame to be back") {
+        try TreeDigest(of: tree.destination).contents == expected
+      }
+      let shown = try daemon.hotplate(["show", job]).out
+      #expect(shown.contains("not undone: the machine stopped"), "\(shown)")
+      #expect(shown.contains("1 frame did not survive"), "\(shown)")
+      let again = try daemon.hotplate(["undo", job])
+      #expect(again.status == 0, "\(again.err)")
+      #expect(try TreeDigest(of: tree.destination).contents.isEmpty)
+    }
+  }
+
   @Test func `staging that a power cut brought back is removed at the next start`() async throws {
     try await inTemporaryFolder { folder in
       let tree = try HotFolderTree(in: folder, rules: rules())
@@ -102,6 +127,19 @@ extension HotFolderTree {
     let job = try daemon.waitForJob(in: "done")
     try daemon.terminate()
     return job.id
+  }
+
+  /// As `hotplate undo` would have left it, cut off at once.
+  fileprivate func beginUndo(of job: String) throws {
+    let journal = try DatabaseQueue(path: "\(state)/journal.sqlite")
+    try journal.write { database in
+      try database.execute(
+        sql: """
+          INSERT INTO undo (job, settings, is_secured)
+          SELECT number, ?, 0 FROM job WHERE id = ?
+          """, arguments: [Data(#"{"by": "somebody"}"#.utf8), job])
+    }
+    try journal.close()
   }
 
   /// Full size and zero, with the time that it was given: as seen after a cut.

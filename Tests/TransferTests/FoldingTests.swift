@@ -29,18 +29,18 @@ struct FoldingTests {
     let (volume, mounted) = try Volume.requireFolding(in: arena)
     let inner = try Arena(in: mounted)
     let plan = try framesNamed([one, two], in: arena, to: inner)
-    let reads = Counter()
+    let staged = Counter()
     let error = await failure { () async throws(TransferError) in
       try await Transfer(
         workers: CopyWorkers(count: 1),
         faults: { point, _ in
-          if point == .syncFile { reads.add(1) }
+          if point == .syncFile { staged.add(1) }
           return nil
         }
       ).stage(plan)
     }
     #expect(error == .conflict([Conflict(index: 1, destination: two, reason: .collides)]))
-    #expect(reads.value == 0)
+    #expect(staged.value == 0)
     #expect(try await transfer().discard(plan) == .removed(files: 0))
     #expect(try inner.out.entries().isEmpty)
     withExtendedLifetime(volume) {}

@@ -26,9 +26,9 @@ final class Volume: Sendable {
     mkdir(mounted, 0o755)
     let program = URL(filePath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().appending(path: "foldingfs/foldingfs").path
-    guard access("/dev/fuse", R_OK | W_OK) == 0, run(program, backing, mounted) == 0 else {
-      try Test.cancel("this machine has no FUSE for Python")
-    }
+    guard access("/dev/fuse", R_OK | W_OK) == 0, run("/usr/bin/python3", "-c", "import fuse") == 0
+    else { try Test.cancel("this machine has no FUSE for Python") }
+    try #require(run(program, backing, mounted) == 0)
     return (Volume(mounted), mounted)
   }
 
