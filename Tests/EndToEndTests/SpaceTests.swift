@@ -32,6 +32,29 @@ extension Promises {
     }
   }
 
+  @Test("ingest waits for room, and ends when all is delivered", needsMounts)
+  func ingestWaitsForRoom() async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      let volume = try SmallVolume.tmpfs(at: tree.destination, "size=1m", in: folder)
+      try tree.drop("sh010", frames: 4, bytes: half)
+      let ingest = try Daemon(
+        arguments: [
+          "ingest", "--in", tree.drop, "--to", tree.destination, "--rules", tree.rules, "--state",
+          tree.state,
+        ], state: tree.state)
+      folder.cleanUp { ingest.kill() }
+      try waitUntil("it to wait") {
+        try ingest.hotplate(["jobs", "--json"]).out.contains("destination-full")
+      }
+      try volume.remount("size=8m")
+      #expect(try ingest.waitForExit() == 0, "\(ingest.errors)")
+      #expect(
+        try TreeDigest(of: tree.destination).contents
+          == tree.expectedContents("sh010", frames: 4, bytes: half))
+    }
+  }
+
   @Test(
     "while one destination is full, smaller deliveries to it and all to another one are published",
     needsMounts)

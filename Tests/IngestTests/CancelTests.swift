@@ -202,6 +202,18 @@ enum When: CaseIterable { case waiting, queued, staging, staged }
     #expect(states.sorted { "\($0!)" < "\($1!)" } == [.cancelled, .done])
   }
 
+  @Test func `a sentinel that comes while its job is published is told in the job's history`() {
+    var story = Story(rules: rules)
+    story.heldBack = [.publish]
+    story.drop("in/sh010_beauty.", 1...3, ".exr")
+    story.wait(.seconds(2))
+    story.tell(.watch(.file(place("in/.cancel"), .created)))
+    #expect(story.notes[story.all[0]] == ["in/.cancel came too late: already being published"])
+    story.heldBack = []
+    story.go(.publish)
+    #expect(story.last(story.all[0]) == .done)
+  }
+
   @Test func `a cancel by hand stands until the content changes`() {
     var story = story(at: .staging)
     story.cancel(story.all[0])

@@ -211,6 +211,18 @@ private final class Disks: Sendable {
     #expect(story.last(large) == .done)
   }
 
+  @Test func `a higher priority passes also while room is kept for another`() {
+    var story = story(holdingBack: false)
+    disks["x"].free = 50
+    let large = job("x/a_beauty", frames: 8, in: &story)
+    story.wait(.seconds(300))
+    let small = job("x/b_beauty", frames: 2, in: &story)
+    let urgent = job("x/c_urgent", frames: 2, in: &story)
+    #expect(story.last(large) == .queued)
+    #expect(story.last(small) == .queued)
+    #expect(story.last(urgent) == .done)
+  }
+
   @Test func `a job that no room of its disk would ever do for stands in nobody's way`() {
     var story = story(holdingBack: false)
     disks["x"].free = 50
