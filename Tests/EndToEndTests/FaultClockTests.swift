@@ -109,22 +109,15 @@ extension Promises {
   @Test("what comes while the kernel's queue of events runs over is delivered, once")
   func overflow() async throws {
     try await inTemporaryFolder(in: quickPlace) { folder in
-      let limit = try String(
-        contentsOfFile: "/proc/sys/fs/inotify/max_queued_events", encoding: .utf8)
-      let count = Int(limit.filter(\.isNumber)) ?? 16_384
       let tree = try HotFolderTree(in: folder, rules: rules())
       let daemon = try tree.start()
       let noise = try folder.makeDirectory("drop/noise")
       try tree.passThrough(daemon, shot: "before")
-      daemon.stopForNow()
-      // Each is three events.
-      for number in 0...count / 3 {
-        try FrameFactory.write([], to: Array("\(noise)/n\(number)".utf8))
+      try tree.overflow(daemon, in: noise) {
+        try FrameFactory.sequence(in: "\(tree.drop)/sh010", frames: 1...3, bytes: 1000) {
+          "sh010_v1.\($0).exr"
+        }
       }
-      try FrameFactory.sequence(in: "\(tree.drop)/sh010", frames: 1...3, bytes: 1000) {
-        "sh010_v1.\($0).exr"
-      }
-      daemon.goOn()
       try daemon.waitForJob(in: "done") { $0.source.directory.hasSuffix("sh010") }
       try tree.passThrough(daemon)
       #expect(
@@ -137,5 +130,20 @@ extension Promises {
         }
           == tree.expectedContents("sh010", frames: 3, bytes: 1000))
     }
+  }
+}
+
+extension HotFolderTree {
+  /// Has the kernel's queue of events run over, in a directory that is watched; what `meanwhile` does is not told.
+  func overflow(_ daemon: Daemon, in directory: String, meanwhile: () throws -> Void = {}) throws {
+    let limit = try String(
+      contentsOfFile: "/proc/sys/fs/inotify/max_queued_events", encoding: .utf8)
+    daemon.stopForNow()
+    defer { daemon.goOn() }
+    // Each is three events.
+    for number in 0...(Int(limit.filter(\.isNumber)) ?? 16_384) / 3 {
+      try FrameFactory.write([], to: Array("\(directory)/n\(number)".utf8))
+    }
+    try meanwhile()
   }
 }

@@ -5,6 +5,11 @@ import Paths
 import TestSupport
 import Testing
 
+/// Root may read everything, unless it is told not to.
+private let unprivileged =
+  geteuid() == 0
+  ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"] : []
+
 /// What an odd sentinel reaches, and what the daemon cannot look at.
 extension Promises {
   enum OddSentinel: String, CaseIterable, Sendable {
@@ -56,10 +61,6 @@ extension Promises {
   @Test(
     "a directory that may not be read is named, and read as soon as it may be")
   func unreadableDirectory() async throws {
-    // Root may read everything, unless it is told not to.
-    let unprivileged =
-      geteuid() == 0
-      ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"] : []
     try await inTemporaryFolder { folder in
       let tree = try HotFolderTree(in: folder, rules: rules(quiet: "1h"))
       try FrameFactory.sequence(in: "\(tree.drop)/sh010/sub", frames: 1...3, bytes: 1000) {
@@ -78,6 +79,31 @@ extension Promises {
       try tree.shell("chmod", "755", "\(tree.drop)/sh010")
       let back = try again.waitForJob(in: "waiting")
       #expect(back.source.pattern == waiting.source.pattern)
+    }
+  }
+  @Test("what waits below a directory that may not be read any more is not taken for removed")
+  func unreadableWhileWatched() async throws {
+    try await inTemporaryFolder(in: quickPlace) { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules(quiet: "1h"))
+      try FrameFactory.sequence(in: "\(tree.drop)/sh010/sub", frames: 1...3, bytes: 1000) {
+        "sh010_v1.\($0).exr"
+      }
+      let noise = try folder.makeDirectory("drop/noise")
+      let daemon = try tree.start(under: unprivileged)
+      let waiting = try daemon.waitForJob(in: "waiting")
+      try tree.shell("chmod", "0", "\(tree.drop)/sh010")
+      // Lost events have the daemon look at everything again.
+      try tree.overflow(daemon, in: noise)
+      try waitUntil("it to be named") {
+        try daemon.hotplate(["arrivals"]).out.contains("cannot be read: Permission denied")
+      }
+      #expect(try daemon.jobs().map(\.id) == [waiting.id])
+      #expect(try daemon.jobs().map(\.state) == ["waiting"])
+      try tree.shell("chmod", "755", "\(tree.drop)/sh010")
+      try waitUntil("it to be read again") {
+        try !daemon.hotplate(["arrivals"]).out.contains("cannot be read")
+      }
+      #expect(try daemon.jobs().map(\.id) == [waiting.id])
     }
   }
 }
