@@ -140,8 +140,8 @@ extension HotFolderTree {
       contentsOfFile: "/proc/sys/fs/inotify/max_queued_events", encoding: .utf8)
     daemon.stopForNow()
     defer { daemon.goOn() }
-    // Each is three events.
-    for number in 0...(Int(limit.filter(\.isNumber)) ?? 16_384) / 3 {
+    // Each is two events.
+    for number in 0...(Int(limit.filter(\.isNumber)) ?? 16_384) {
       try FrameFactory.write([], to: Array("\(directory)/n\(number)".utf8))
     }
     try meanwhile()
