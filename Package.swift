@@ -52,11 +52,13 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     // SIGTERM and SIGINT end the services in order.
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-    // HTTP on the unix socket; the page and the stream will be more routes of it.
+    // The page and the API.
     .package(
       url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
-    // Sockets below Hummingbird.
+    // Sockets below Hummingbird, and WebSockets.
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    // The HTTP types between the two.
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
   ],
   targets: [
     .systemLibrary(name: "CInotifyTools", providers: [.apt(["libinotifytools0-dev"])]),
@@ -64,6 +66,8 @@ let package = Package(
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .target(name: "CLinux"),
+    // The page and the API's description as bytes in the program.
+    .target(name: "CPage"),
 
     module("Paths"),
     module("Files", ["CLinux", "Paths"]),
@@ -82,14 +86,18 @@ let package = Package(
         "Rules", "Sequences", "Transfer", "Watching", logging,
         .product(name: "HeapModule", package: "swift-collections"),
       ]),
-    module(
-      "Dashboard",
-      [
-        "ReadModel", logging, nioCore, services,
+    .target(
+      name: "Dashboard",
+      dependencies: [
+        "CPage", "ReadModel", logging, nioCore, services,
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
         .product(name: "NIOPosix", package: "swift-nio"),
-      ]),
+        .product(name: "NIOWebSocket", package: "swift-nio"),
+      ], exclude: ["Page"], swiftSettings: strict),
     program(
       "hotplate",
       [

@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import NIOHTTP1
 import ReadModel
 
 /// A request that gets an error answer: `{"error": {"code", "message"}}`.
@@ -24,6 +25,7 @@ struct Refusal: Error {
 
 /// Turns everything thrown further in into an error answer.
 struct ErrorAnswers: RouterMiddleware {
+  let refusals: Refusals
   let logger: Logger
 
   func handle(
@@ -33,9 +35,15 @@ struct ErrorAnswers: RouterMiddleware {
     do {
       return try await next(request, context)
     } catch let refusal as Refusal {
+      let isAttempt = [.forbidden, .unauthorized, .unsupportedMediaType].contains(refusal.status)
+      let caller = isAttempt ? await context.caller() : ""
+      refusals.note(refusal, by: caller, isAttempt: isAttempt, logger)
       return try answer(refusal)
     } catch let error as HTTPError where error.status == .notFound {
       return try answer(Refusal(.notFound, "not-found", "nothing answers at this path"))
+    } catch is HTTPParserError {
+      // Somewhere in its body it stopped being a request.
+      return try answer(Refusal(.badRequest, "bad-request", "this is not HTTP"))
     } catch let error as any HTTPResponseError {
       return try answer(Refusal(error.status, "bad-request", "\(error)"))
     } catch {

@@ -1,3 +1,4 @@
+import Glibc
 import Hummingbird
 import HummingbirdCore
 import Logging
@@ -13,7 +14,7 @@ public struct BoundAddresses: Hashable, Sendable {
   public var http: String?
 }
 
-/// The HTTP API on the unix socket of a state directory and, if wanted, on a loopback address.
+/// The page, the HTTP API and its live stream, on the unix socket of a state directory and, if wanted, on an address.
 ///
 /// A service: `run` ends on graceful shutdown (answers in progress are finished, the socket file is removed) or by
 /// throwing a `DashboardError`.
@@ -22,31 +23,40 @@ public struct BoundAddresses: Hashable, Sendable {
 public struct DashboardServer: Service {
   private let engine: any EngineView
   private let stateDirectory: String
-  private let tcp: LoopbackAddress?
+  private let tcp: ListenAddress?
   private let logger: Logger
+  private let token: AccessToken?
   private let limits: Limits
+  private let hub: StreamHub
+  private let refusals = Refusals()
   private let onBound: @Sendable (BoundAddresses) async -> Void
 
   /// - Parameters:
   ///   - stateDirectory: an existing directory, mode 0700; the socket is `hotplate.sock` in it, mode 0600.
   ///   - tcp: where to listen besides the socket.
+  ///   - token: what requests to an address that other machines reach have to show.
   ///   - onBound: called once, when every listener accepts connections.
   public init(
-    engine: any EngineView, stateDirectory: String, tcp: LoopbackAddress? = nil, logger: Logger,
+    engine: any EngineView, stateDirectory: String, tcp: ListenAddress? = nil,
+    token: AccessToken? = nil, logger: Logger,
     onBound: @escaping @Sendable (BoundAddresses) async -> Void = { _ in }
   ) {
     self.init(
-      engine: engine, stateDirectory: stateDirectory, tcp: tcp, logger: logger, limits: Limits(),
-      onBound: onBound)
+      engine: engine, stateDirectory: stateDirectory, tcp: tcp, token: token, logger: logger,
+      limits: Limits(), onBound: onBound)
   }
 
   init(
-    engine: any EngineView, stateDirectory: String, tcp: LoopbackAddress? = nil, logger: Logger,
-    limits: Limits, onBound: @escaping @Sendable (BoundAddresses) async -> Void
+    engine: any EngineView, stateDirectory: String, tcp: ListenAddress? = nil,
+    token: AccessToken? = nil, logger: Logger, limits: Limits,
+    onBound: @escaping @Sendable (BoundAddresses) async -> Void
   ) {
+    precondition(tcp?.isLoopback != false || token != nil, "other machines without a token")
     self.engine = engine
     self.stateDirectory = stateDirectory
     self.tcp = tcp
+    self.token = token
+    hub = StreamHub(engine: engine, limit: limits.clients, logger: logger)
     self.logger = logger
     self.limits = limits
     self.onBound = onBound
@@ -62,8 +72,12 @@ public struct DashboardServer: Service {
         group.addTask { try await serveSocket(socket, announce) }
         if let tcp { group.addTask { try await serve(tcp, announce) } }
         group.addTask { try await reportBound(listening, socket: socket.path) }
-        // Unlike waitForAll, this ends the others when one fails.
-        for try await _ in group {}
+        try await withThrowingTaskGroup(of: Void.self) { streams in
+          streams.addTask { await hub.run() }
+          // Unlike waitForAll, this ends the others when one fails.
+          for try await _ in group {}
+          streams.cancelAll()
+        }
       }
     } catch {
       await offPool { socket.remove() }
@@ -116,10 +130,10 @@ public struct DashboardServer: Service {
     }
   }
 
-  private func serve(_ address: LoopbackAddress, _ announce: Announce) async throws {
+  private func serve(_ address: ListenAddress, _ announce: Announce) async throws {
     defer { announce.finish() }
     let application = application(
-      at: .hostname(address.host, port: address.port), doorkeeper: .loopback
+      at: .hostname(address.host, port: address.port), doorkeeper: doorkeeper(of: address)
     ) { channel in
       announce.yield(.http(address.url(port: channel.localAddress?.port ?? address.port)))
     }
@@ -138,17 +152,31 @@ public struct DashboardServer: Service {
     // Hummingbird tells every start and stop; the caller has its own line for that.
     var quiet = logger
     quiet.logLevel = max(logger.logLevel, .warning)
+    let (hub, limits) = (hub, limits)
+    let answers = Answers(
+      engine: engine, hub: hub, refusals: refusals, limits: limits, logger: logger)
     return Application(
-      router: makeRouter(engine: engine, doorkeeper: doorkeeper, limits: limits, logger: logger),
-      server: .http1(
-        configuration: .init(
-          idleTimeout: limits.idle,
-          httpDecoderConfiguration: .init(
-            maxHeaderFieldSize: limits.headers, maxHeaderListSize: limits.headers))),
+      router: makeRouter(answers, doorkeeper: doorkeeper),
+      server: HTTPServerBuilder {
+        StreamChannel(responder: $0, doorkeeper: doorkeeper, hub: hub, limits: limits)
+      },
       configuration: .init(
         address: address,
         availableConnectionsDelegate: MaximumAvailableConnections(limits.connections)),
       onServerRunning: onRunning, logger: quiet)
+  }
+}
+
+extension DashboardServer {
+  private func doorkeeper(of address: ListenAddress) -> Doorkeeper {
+    guard !address.isLoopback, let token else { return .loopback }
+    return .network(names: [address.host, machineName()].compactMap(\.self), token: token)
+  }
+
+  private func machineName() -> String? {
+    var name = [CChar](repeating: 0, count: 256)
+    guard gethostname(&name, 255) == 0 else { return nil }
+    return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
   }
 }
 
@@ -161,5 +189,18 @@ struct Limits: Sendable {
   /// Bytes of a request's body.
   var body = 64 * 1024
   /// Open at once, a listener; further ones wait in the kernel's queue.
-  var connections = 256
+  var connections = Limits.share(of: 1024)
+  /// Clients of the live stream; further ones are told to come again.
+  var clients = Limits.share(of: 768)
+  /// Bytes of what a WebSocket client sends: the stream is for reading.
+  var frame = 4 * 1024
+  /// How long a client of the stream may be silent, or take nothing of what waits for it.
+  var patience: TimeAmount = .seconds(30)
+
+  /// Copying needs descriptors too, and some daemons must live with 64.
+  private static func share(of wanted: Int) -> Int {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return wanted }
+    return min(wanted, max(8, Int(clamping: limit.rlim_cur) * wanted / 4096))
+  }
 }

@@ -4,24 +4,76 @@ import Logging
 import NIOCore
 import ReadModel
 
-/// The one list of what the API answers.
-func makeRouter(
-  engine: any EngineView, doorkeeper: Doorkeeper, limits: Limits, logger: Logger
-) -> Router<APIContext> {
-  let routes = JobRoutes(engine: engine, bodyLimit: limits.body)
-  let router = Router(context: APIContext.self)
-  router.add(middleware: ErrorAnswers(logger: logger))
+/// What requests are answered from.
+struct Answers: Sendable {
+  let engine: any EngineView
+  let hub: StreamHub
+  let refusals: Refusals
+  let limits: Limits
+  let logger: Logger
+}
+
+/// The one list of what is answered.
+func makeRouter(_ answers: Answers, doorkeeper: Doorkeeper) -> Router<APIContext> {
+  let engine = answers.engine
+  let jobs = JobRoutes(engine: engine, bodyLimit: answers.limits.body)
+  let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
+  router.add(middleware: ErrorAnswers(refusals: answers.refusals, logger: answers.logger))
   router.add(middleware: doorkeeper)
+  router.get("", use: Page.show)
+  router.get("favicon.ico") { _, _ in Response(status: .noContent) }
+  router.get("metrics") { _, _ in try await metrics(answers) }
   router.group("api/v1")
-    .get("jobs", use: routes.list)
-    .get("jobs/:id", use: routes.show)
-    .post("jobs/:id/cancel", use: routes.cancelJob)
-    .post("jobs/:id/retry", use: routes.retryJob)
-    .post("jobs/:id/undo", use: routes.undoJob)
-    .post("cancel", use: routes.cancelPath)
+    .get("jobs", use: jobs.list)
+    .get("jobs/:id", use: jobs.show)
+    .get("jobs/:id/strip", use: jobs.strip)
+    .post("jobs/:id/cancel", use: jobs.cancelJob)
+    .post("jobs/:id/retry", use: jobs.retryJob)
+    .post("jobs/:id/undo", use: jobs.undoJob)
+    .post("cancel", use: jobs.cancelPath)
     .get("arrivals") { _, _ in try json(await engine.arrivals()) }
+    .get("rules") { _, _ in try json(await engine.rules()) }
     .get("health") { _, _ in try json(await engine.health()) }
+    .get("stream") { _, _ -> Response in throw notAWebSocket(answers.hub) }
+    .get("events", use: Events(hub: answers.hub).stream)
+    .get("openapi.yaml", use: Page.description)
+    .post("session") { request, _ in
+      try await session(request, doorkeeper, limit: answers.limits.body)
+    }
   return router
+}
+
+/// Gives a browser a cookie for the token, which it can send with a WebSocket's handshake too.
+private func session(_ request: Request, _ doorkeeper: Doorkeeper, limit: Int) async throws
+  -> Response
+{
+  let body = try await read(SessionRequest.self, from: request, limit: limit)
+  guard let token = doorkeeper.token else { return Response(status: .noContent) }
+  guard let shown = body?.token, token.isEqual(to: shown) else {
+    throw Refusal(.unauthorized, "token-wanted", "this is not the token")
+  }
+  return Response(
+    status: .noContent, headers: [.setCookie: token.cookie, .cacheControl: "no-store"])
+}
+
+private func notAWebSocket(_ hub: StreamHub) -> Refusal {
+  hub.isFull
+    ? tooManyClients
+    : Refusal(
+      .upgradeRequired, "websocket-wanted",
+      "this is a WebSocket (RFC 6455, version 13); /api/v1/events has the same as plain HTTP")
+}
+
+private func metrics(_ answers: Answers) async throws -> Response {
+  let process = await offPool { ProcessFigures.now() }
+  let metrics = MetricsText(
+    try await answers.engine.metrics(), stream: answers.hub.counts,
+    refused: answers.refusals.counts, process: process)
+  return Response(
+    status: .ok,
+    headers: [
+      .contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-store",
+    ], body: ResponseBody(byteBuffer: ByteBuffer(string: metrics.text)))
 }
 
 private struct JobRoutes: Sendable {
@@ -37,8 +89,13 @@ private struct JobRoutes: Sendable {
     return try json(job)
   }
 
+  @Sendable func strip(_ request: Request, _ context: APIContext) async throws -> Response {
+    guard let strip = try await engine.strip(of: jobID(context)) else { throw noSuchJob }
+    return try json(strip)
+  }
+
   @Sendable func cancelJob(_ request: Request, _ context: APIContext) async throws -> Response {
-    let body = try await read(CancelJobRequest.self, from: request)
+    let body = try await read(CancelJobRequest.self, from: request, limit: bodyLimit)
     let id = try await jobID(context)
     switch try await engine.cancel(job: id, why: body?.why, by: await context.caller()) {
     case .accepted(let job): return try json(job, status: .accepted)
@@ -64,7 +121,7 @@ private struct JobRoutes: Sendable {
   }
 
   @Sendable func cancelPath(_ request: Request, _ context: APIContext) async throws -> Response {
-    guard let body = try await read(CancelPathRequest.self, from: request) else {
+    guard let body = try await read(CancelPathRequest.self, from: request, limit: bodyLimit) else {
       throw badRequest("the body is empty: send {\"path\": …}")
     }
     guard body.path.bytes.first == UInt8(ascii: "/"), !body.path.bytes.contains(0) else {
@@ -84,19 +141,24 @@ private struct JobRoutes: Sendable {
       throw Refusal(.conflict, "ambiguous", "more than one job's id begins or ends so")
     }
   }
+}
 
-  /// - Returns: nil for an empty body.
-  private func read<Body: Decodable>(_ type: Body.Type, from request: Request) async throws -> Body?
-  {
-    do {
-      let bytes = try await request.body.collect(upTo: bodyLimit)
-      if bytes.readableBytes == 0 { return nil }
-      return try JSON.decode(type, from: Array(bytes.readableBytesView))
-    } catch is NIOTooManyBytesError {
-      throw Refusal(.contentTooLarge, "too-large", "a body has at most \(bodyLimit) bytes")
-    } catch is DecodingError {
-      throw badRequest("the body is not the JSON that is expected here")
-    }
+/// - Returns: nil for an empty body.
+private func read<Body: Decodable>(
+  _ type: Body.Type, from request: Request, limit: Int
+) async throws -> Body? {
+  let tooLarge = Refusal(.contentTooLarge, "too-large", "a body has at most \(limit) bytes")
+  if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit {
+    throw tooLarge
+  }
+  do {
+    let bytes = try await request.body.collect(upTo: limit)
+    if bytes.readableBytes == 0 { return nil }
+    return try JSON.decode(type, from: Array(bytes.readableBytesView))
+  } catch is NIOTooManyBytesError {
+    throw tooLarge
+  } catch is DecodingError {
+    throw badRequest("the body is not the JSON that is expected here")
   }
 }
 
@@ -115,6 +177,7 @@ private func query(of request: Request) throws -> JobQuery {
     }
     query.limit = number
   }
+  query.search = parameters.get("search").flatMap { $0.isEmpty ? nil : $0 }
   query.before = parameters.get("before").flatMap { $0.isEmpty ? nil : $0.lowercased() }
   return query
 }

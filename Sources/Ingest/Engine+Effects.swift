@@ -5,6 +5,7 @@ import Transfer
 
 extension Engine {
   func apply(_ event: Event) {
+    count(event)
     for effect in runner.intake.handle(event, at: now()) {
       if let order = runner.order(for: effect) { carryOut(order) } else { carryOut(effect) }
     }
@@ -14,6 +15,7 @@ extension Engine {
       rows[id] = nil
     default: break
     }
+    bell.ring { $0.memory = true }
   }
 
   private func carryOut(_ order: Order) {

@@ -46,9 +46,9 @@ extension Engine {
   /// Says in the log why an arrival does not go, once for each reason.
   func tell(_ waiting: WaitingJob, _ reason: Reason, _ isHeld: Bool) {
     let text = "\(isHeld ? "held" : "waits"): \(reason.message)"
-    if told[waiting.id] == text { return }
-    if told.count > 10_000 { told = [:] }
-    told[waiting.id] = text
+    if said[waiting.id] == text { return }
+    if said.count > 10_000 { said = [:] }
+    said[waiting.id] = text
     let source = waiting.source
     log.log(
       level: isHeld ? .warning : .info, "\(text)",

@@ -16,7 +16,10 @@ extension Engine: EngineView {
       let waiting =
         drafts
         + intake.arrivals.values.filter { $0.key.isTaken }.map { waitingView($0) }
-        .filter { query.states.isEmpty || query.states.contains($0.state) }
+        .filter {
+          (query.states.isEmpty || query.states.contains($0.state))
+            && (query.search.map($0.mentions) ?? true)
+        }
       views = Array((waiting.sorted { $0.id > $1.id } + views).prefix(max(1, query.limit)))
     }
     return views
@@ -136,20 +139,28 @@ extension Engine: EngineView {
     for arrival in intake.arrivals.values where arrival.key.isTaken {
       counts[state(of: arrival).rawValue, default: 0] += 1
     }
+    var rates: [Int: Double] = [:]
+    for id in runner.progress.jobs {
+      guard let job = intake.jobs[id], let rate = runner.progress[id]?.rate else { continue }
+      rates[job.hotFolder, default: 0] += rate.rounded()
+    }
     let folders = configuration.hotFolders.enumerated().map { index, folder in
       HotFolderView(
         name: folder.name, path: ExactText(folder.path),
         state: intake.troubles[Place(root: index, path: .root)] != nil
-          ? .offline : intake.limited[index] != nil ? .polling : .watching)
+          ? .offline : intake.limited[index] != nil ? .polling : .watching,
+        rate: rates[index] ?? 0, destinations: folder.roots)
     }
     let problems =
       intake.troubles.map { "\(shown(intake.absolute($0.key))) \($0.value)" }.sorted()
-      + intake.limited.values.sorted() + ruleProblems
+      + intake.limited.values.sorted()
+      + rulesView.mistakes.map { "\($0.file):\($0.line): \($0.message)" }
       + (intake.journalAt == nil ? [] : [journalShortage])
     return HealthView(
       ok: problems.isEmpty, version: configuration.version, pid: getpid(), started: started,
       hotFolders: folders,
-      jobs: counts, problems: problems)
+      jobs: counts, problems: problems,
+      watches: WatchesView(used: watcher.watchCount, limit: Watcher.limit))
   }
 
   private func userReason(_ why: String?, _ by: String) -> Reason {
@@ -159,7 +170,7 @@ extension Engine: EngineView {
   }
 
   /// A row with what is newer in memory than in the journal.
-  private func live(_ row: JobView) -> JobView {
+  func live(_ row: JobView) -> JobView {
     var view = row
     if let progress = runner.progress[row.id] {
       view.frames.staged = progress.frames
@@ -178,7 +189,7 @@ extension Engine: EngineView {
   }
 
   /// A job that has no row yet: the number under which it goes is being chosen.
-  private func draftView(_ job: Job) -> JobView {
+  func draftView(_ job: Job) -> JobView {
     let frames = FramesView(expected: job.plan.files.count)
     let source = whole(job.members.map(\.source)) ?? job.members[0].source
     let reason = Reason(.settling, "its version is being chosen", at: job.created)
@@ -194,7 +205,7 @@ extension Engine: EngineView {
       })
   }
 
-  private func waitingView(_ arrival: Arrival) -> JobView {
+  func waitingView(_ arrival: Arrival) -> JobView {
     let source = intake.label(arrival)
     let frames = FramesView(expected: arrival.files.count)
     let bytes = arrival.byteCount
@@ -210,18 +221,12 @@ extension Engine: EngineView {
   }
 
   /// What has no plan yet waits, or is held until a person does something about it.
-  private func state(of arrival: Arrival) -> JobState {
+  func state(of arrival: Arrival) -> JobState {
     if case .held = arrival.phase { .held } else { .waiting }
   }
 
   private func arrivalView(_ arrival: Arrival) -> ArrivalView {
-    var refused: [RefusalView] = []
-    if let file = arrival.files.keys.min(), !arrival.key.isTaken,
-      case .unmatched(let refusals) = intake.rules.decide(
-        arrival.path(file), hotFolder: configuration.hotFolders[arrival.key.directory.root].name)
-    {
-      refused = refusals.map { RefusalView(rule: $0.rule, why: $0.why) }
-    }
+    let refused = arrival.key.isTaken ? [] : refusals(of: arrival)
     return ArrivalView(
       hotFolder: configuration.hotFolders[arrival.key.directory.root].name,
       source: intake.label(arrival),
@@ -230,7 +235,21 @@ extension Engine: EngineView {
       reason: reason(for: arrival), refused: refused)
   }
 
-  private func reason(for arrival: Arrival) -> Reason {
+  /// Why no rule takes it; every rule is asked, so what they said is kept until they change.
+  private func refusals(of arrival: Arrival) -> [RefusalView] {
+    if refusalsAsOf != intake.generation || refusals.count > 10_000 {
+      (refusals, refusalsAsOf) = ([:], intake.generation)
+    }
+    if let known = refusals[arrival.key] { return known }
+    guard let file = arrival.files.keys.min(),
+      case .unmatched(let found) = intake.rules.decide(
+        arrival.path(file), hotFolder: configuration.hotFolders[arrival.key.directory.root].name)
+    else { return [] }
+    refusals[arrival.key] = found.map { RefusalView(rule: $0.rule, why: $0.why) }
+    return refusals[arrival.key]!
+  }
+
+  func reason(for arrival: Arrival) -> Reason {
     switch arrival.phase {
     case .blocked(let reason), .held(let reason): reason
     case .parked where intake.journalAt != nil:

@@ -50,6 +50,8 @@ public actor Engine {
   let proofThreads = FileThreads()
   let log: Logger
   let inbox = Inbox()
+  /// The runner's, for whoever waits for it outside.
+  nonisolated let bell: ChangeBell
   let watcher: Watcher
   let started = Timestamp.now
   private let birth = ContinuousClock.now
@@ -81,10 +83,18 @@ public actor Engine {
   /// Versions are chosen one after another: each choice counts for the next.
   var versions: Task<Void, Never>?
   var endsAtRest = false
-  var ruleProblems: [String] = []
+  /// As they were shown last; `health` tells their mistakes too.
+  var rulesView = RulesView(directory: "")
+  /// What the one listener to changes was told.
+  var told = Told()
+  /// What each rule says of an arrival that none takes, while the rules stay as they are.
+  var refusals: [Arrival.Key: [RefusalView]] = [:]
+  var refusalsAsOf = 0
+  /// When each job under way became ready.
+  var readySince: [JobID: ContinuousClock.Instant] = [:]
   var isRegainingRoom = false
   /// What was said last of each arrival that does not go, so that it is said once.
-  var told: [JobID: String] = [:]
+  var said: [JobID: String] = [:]
   private var timer: (due: Duration, task: Task<Void, Never>)?
   private var failure: (any Error)?
   private var isReady = false
@@ -129,6 +139,9 @@ public actor Engine {
         limits: configuration.limits, makeID: { journal.makeID(at: $0) }),
       ledger: journal, transfer: transfer, threads: threads, board: board,
       host: Host(inbox: inbox, watcher: watcher, hold: hold), log: log)
+    let bell = runner.bell
+    self.bell = bell
+    journal.whenJobsChange { rows in bell.ring { $0.rows.formUnion(rows) } }
   }
 
   /// How steps reach what goes on around them.
@@ -211,8 +224,15 @@ public actor Engine {
   /// Puts other rules in force: what has no job yet, and what is held, is asked again.
   public func use(_ rules: RuleSet) { inbox.post(.rulesChanged(rules)) }
 
-  /// Mistakes in rule files, for `health`; files that have some count as they were before.
-  public func setRuleProblems(_ problems: [String]) { ruleProblems = problems }
+  /// What is to be shown of the rule files and their mistakes.
+  public func show(_ rules: RulesView) {
+    if rules == rulesView { return }
+    rulesView = rules
+    bell.ring {
+      $0.rules = true
+      $0.memory = true
+    }
+  }
 
   /// Ends `run`: no new work, staging kept, the journal closed by its owner afterwards.
   public nonisolated func stop() {

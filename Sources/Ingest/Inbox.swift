@@ -36,6 +36,9 @@ final class Inbox: Sendable {
 
   func close() { wake { $0.isClosed = true } }
 
+  /// How many wait.
+  var count: Int { state.withLock { $0.urgent.count + $0.events.count } }
+
   /// All that waits, urgent first; waits for something if nothing does. Empty once closed.
   func take() async -> [Event] {
     while true {

@@ -71,6 +71,9 @@ extension JobRunner {
     _ = try await move(
       job.id, from: [.cancelling], to: .cancelled, reason: reason, note: receipt.sentence,
       receipt: Data(try JSON.encode(receipt)))
+    if let seconds = receipt.seconds.removed {
+      counters.update { $0.cancelToNoTrace.record(seconds) }
+    }
     log.info("cancelled: \(reason?.message ?? "")", metadata: metadata(job))
     release(job.id)
     host.post(.aborted(job.id))
@@ -117,6 +120,7 @@ extension JobRunner {
     try await ledger.insert(
       record, frames: [], claims: [], at: Date(), cancelReceipt: Data(try JSON.encode(receipt)))
     board.clock.forget(waiting.id)
+    counters.update { $0.ended[record.state, default: 0] += 1 }
     guard reason.code == .user else { return }
     for (directory, files) in Dictionary(grouping: waiting.files, by: \.parent) {
       let wanted = files.map {

@@ -51,13 +51,17 @@ extension JobRunner {
   private nonisolated(nonsending) func staged(
     _ job: Job, _ flag: StopFlag, _ earlier: [Receipt], _ writer: ReceiptWriter
   ) async -> Result<[Receipt], TransferError> {
-    let progress = progress
+    let (progress, counters, hotFolder) = (progress, counters, job.hotFolder)
     do throws(TransferError) {
       return .success(
         try await transfer.stage(
           job.plan, keeping: earlier, stop: flag,
           progress: { progress.set(job.id, bytes: $0, frames: $1) },
-          receipts: { writer.write($0) }))
+          whole: { progress.add(staged: $0, of: job.id) },
+          receipts: { receipts in
+            counters.update { $0.volumes[hotFolder, default: VolumeView()].add(staged: receipts) }
+            writer.write(receipts)
+          }))
     } catch {
       return .failure(error)
     }
@@ -128,6 +132,15 @@ extension JobRunner {
     case .sourceRoot: return .offline("\(error)")
     case .cannot, .readbackDiffers: return .failed(.destination, "\(error)")
     case .io, .unreadable: return .failed(.io, "\(error)")
+    }
+  }
+}
+
+extension VolumeView {
+  fileprivate mutating func add(staged receipts: [Receipt]) {
+    for receipt in receipts where receipt.method != .present {
+      stagedFrames += 1
+      stagedBytes += Int64(receipt.bytes)
     }
   }
 }

@@ -4,7 +4,6 @@ import Journal
 import Logging
 import Paths
 import ReadModel
-import Synchronization
 import Transfer
 import Watching
 
@@ -32,7 +31,10 @@ package final class JobRunner {
   /// Whether the hot folders and destinations are there.
   package let presence: Presence
   package let board: StopBoard
-  let progress = ProgressBoard()
+  /// Rung when what people see of a job may have changed.
+  let bell = ChangeBell()
+  let progress: ProgressBoard
+  let counters = Counters()
   let log: Logger
   let host: any JobHost
 
@@ -69,6 +71,7 @@ package final class JobRunner {
     self.board = board
     self.host = host
     self.log = log
+    progress = ProgressBoard(bell: bell)
     presence = Presence(hotFolders: configuration.hotFolders)
     inspector = Inspector(
       hotFolders: configuration.hotFolders, ledger: ledger, threads: threads, presence: presence)
@@ -184,19 +187,4 @@ extension Job {
         "\(shown((source?.directory.bytes ?? []) + [UInt8(ascii: "/")] + (source?.pattern?.bytes ?? [])))",
     ]
   }
-}
-
-/// Bytes and frames done of the jobs under way, written by the threads that copy.
-final class ProgressBoard: Sendable {
-  struct Progress: Sendable {
-    var bytes = 0
-    var frames = 0
-  }
-  private let state = Mutex<[JobID: Progress]>([:])
-
-  func set(_ id: JobID, bytes: Int, frames: Int) {
-    state.withLock { $0[id] = Progress(bytes: bytes, frames: frames) }
-  }
-  func clear(_ id: JobID) { state.withLock { $0[id] = nil } }
-  subscript(_ id: JobID) -> Progress? { state.withLock { $0[id] } }
 }

@@ -14,9 +14,36 @@ public struct JournalReader: JobReader {
     let before: Int64? =
       if let id = query.before { try await journal.job(id)?.number } else { nil }
     let states = query.states.isEmpty ? nil : Set(query.states.map(\.rawValue))
-    return try await journal.jobs(states: states, limit: query.limit, before: before).compactMap(
-      Self.view)
+    guard let search = query.search, !search.isEmpty else {
+      return try await journal.jobs(states: states, limit: query.limit, before: before).compactMap(
+        Self.view)
+    }
+    return try await self.search(search, states, limit: query.limit, before: before)
   }
+
+  private func search(
+    _ text: String, _ states: Set<String>?, limit: Int, before: Int64?
+  ) async throws -> [JobView] {
+    // SQLite folds the case of ASCII only, and JSON writes quotes and control characters in other words.
+    let sieve = text.utf8.allSatisfy {
+      (0x20...0x7e).contains($0) && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+    }
+    var (found, before): ([JobView], Int64?) = ([], before)
+    while found.count < limit {
+      let page = try await journal.jobs(
+        states: states, limit: 1000, before: before, mentioning: sieve ? text : nil)
+      found += page.lazy.compactMap(Self.view).filter { $0.mentions(text) }
+      guard page.count == 1000, let last = page.last?.number else { break }
+      before = last
+    }
+    return Array(found.prefix(limit))
+  }
+
+  func jobs(numbers: Set<Int64>) async throws -> [JobView] {
+    try await journal.jobs(numbers: numbers).compactMap(Self.view)
+  }
+
+  func view(of id: JobID) async throws -> JobView? { try await journal.job(id).flatMap(Self.view) }
 
   public func job(_ id: String) async throws -> JobDetailView? {
     guard let record = try await journal.job(id), let view = Self.view(record) else { return nil }
@@ -72,6 +99,20 @@ public struct JournalReader: JobReader {
       durable: record.durable,
       created: Timestamp(record.created), started: record.started.map { Timestamp($0) },
       ended: record.ended.map { Timestamp($0) }, members: members)
+  }
+}
+
+extension JobView {
+  /// Whether people see this text in it, whatever the case of its letters.
+  func mentions(_ text: String) -> Bool {
+    let places = [source, destination].compactMap(\.self) + members.map(\.source)
+    let shown =
+      [id, rule ?? "", hotFolder ?? ""]
+      + places.map { "\($0.directory.text)/\($0.pattern?.text ?? "")" }
+      + members.compactMap {
+        $0.destination.map { "\($0.directory.text)/\($0.pattern?.text ?? "")" }
+      }
+    return shown.contains { $0.range(of: text, options: .caseInsensitive) != nil }
   }
 }
 

@@ -60,12 +60,21 @@ extension Journal {
   /// - Parameters:
   ///   - states: nil for all.
   ///   - before: only rows with a smaller number: the next page.
+  ///   - mentioning: only rows with this text in one of their columns, whatever the case of ASCII letters: a sieve
+  ///     before a closer look, for `settings` holds more than people see.
   public func jobs(
-    states: Set<String>? = nil, limit: Int? = nil, before: Int64? = nil
+    states: Set<String>? = nil, limit: Int? = nil, before: Int64? = nil, mentioning: String? = nil
   ) async throws(JournalError) -> [JobRecord] {
     try await read { database in
       var arguments: StatementArguments = [before ?? Int64.max]
       var condition = "number < ?"
+      if let mentioning {
+        condition += """
+           AND instr(lower(id || ' ' || coalesce(rule, '') || ' ' || hot_folder || ' '
+            || CAST(settings AS TEXT)), lower(?)) > 0
+          """
+        arguments += [mentioning]
+      }
       if let states {
         condition += " AND state IN (\(placeholders(states.count)))"
         arguments += StatementArguments(states.sorted())
@@ -75,6 +84,17 @@ extension Journal {
         database, sql: "SELECT * FROM job WHERE \(condition) ORDER BY number DESC LIMIT ?",
         arguments: arguments
       ).map(JobRecord.init)
+    }
+  }
+
+  /// Those of some rows that are (still) there, in any order.
+  public func jobs(numbers: Set<Int64>) async throws(JournalError) -> [JobRecord] {
+    if numbers.isEmpty { return [] }
+    return try await read { database in
+      let statement = try database.cachedStatement(sql: "SELECT * FROM job WHERE number = ?")
+      return try numbers.compactMap {
+        try Row.fetchOne(statement, arguments: [$0]).map(JobRecord.init)
+      }
     }
   }
 

@@ -17,7 +17,7 @@ public final class Journal: Sendable {
   /// Of the database file.
   public let path: String
   let ids: JobIDs
-  private let database: any DatabaseWriter
+  let database: any DatabaseWriter
   private let lock: StateLock?
   private let ballast: Ballast?
   private let onShortage = Mutex<(@Sendable () -> Void)?>(nil)

@@ -10,7 +10,9 @@ public struct RefusalView: Codable, Hashable, Sendable {
 }
 
 /// What lies in a hot folder without a job, and why.
-public struct ArrivalView: Hashable, Sendable {
+public struct ArrivalView: Hashable, Sendable, Identifiable {
+  /// The same as long as it lies there for the same reason.
+  public var id: String
   public var hotFolder: String?
   public var source: SequenceView
   public var files: Int
@@ -23,6 +25,7 @@ public struct ArrivalView: Hashable, Sendable {
     hotFolder: String?, source: SequenceView, files: Int, bytes: Int64, reason: ReasonView,
     refused: [RefusalView] = []
   ) {
+    id = "\(reason.code.rawValue) \(source.directory.key)/\(source.pattern?.key ?? "")"
     self.hotFolder = hotFolder
     self.source = source
     self.files = files
@@ -35,6 +38,7 @@ public struct ArrivalView: Hashable, Sendable {
 extension ArrivalView: Codable {
   public init(from decoder: any Decoder) throws {
     let container: MemberDecoder = try decoder.container(keyedBy: MemberKey.self)
+    id = try container.decode(String.self, forKey: "id")
     hotFolder = try container.decodeIfPresent(String.self, forKey: "hot_folder")
     source = try container.decode(SequenceView.self, forKey: "source")
     files = try container.decode(Int.self, forKey: "files")
@@ -45,6 +49,7 @@ extension ArrivalView: Codable {
 
   public func encode(to encoder: any Encoder) throws {
     var container: MemberEncoder = encoder.container(keyedBy: MemberKey.self)
+    try container.encode(id, forKey: "id")
     try container.encode(hotFolder, forKey: "hot_folder")
     try container.encode(source, forKey: "source")
     try container.encode(files, forKey: "files")
@@ -52,4 +57,9 @@ extension ArrivalView: Codable {
     try container.encode(reason, forKey: "reason")
     try container.encode(refused, forKey: "refused")
   }
+}
+
+extension ExactText {
+  /// Text that no other bytes have.
+  fileprivate var key: String { exactString ?? "base64:\(base64)" }
 }

@@ -6,11 +6,17 @@ public struct JobQuery: Hashable, Sendable {
   public var limit: Int
   /// Only jobs older than the one of this whole id.
   public var before: String?
+  /// Only jobs that have this somewhere in the paths or patterns of a source or destination, in their rule, hot folder or
+  /// id, whatever the case of its letters.
+  public var search: String?
 
-  public init(states: Set<JobState> = [], limit: Int = 100, before: String? = nil) {
+  public init(
+    states: Set<JobState> = [], limit: Int = 100, before: String? = nil, search: String? = nil
+  ) {
     self.states = states
     self.limit = limit
     self.before = before
+    self.search = search
   }
 }
 
@@ -99,4 +105,29 @@ public protocol EngineView: JobReader {
   func arrivals() async throws -> [ArrivalView]
 
   func health() async throws -> HealthView
+
+  /// The rules in force, and the mistakes in their files.
+  func rules() async throws -> RulesView
+
+  /// What is known of each frame of a job; nil for an unknown one.
+  ///
+  /// - Parameter job: the whole id.
+  func strip(of job: String) async throws -> StripView?
+
+  func metrics() async throws -> MetricsView
+
+  /// Everything as it is now; `changes` tells what differs from then on.
+  ///
+  /// For one listener: a second one would take from the first what it is told.
+  /// - Parameter ended: how many of the jobs that have ended, the newest.
+  func beginListening(ended: Int) async throws -> SnapshotView
+
+  /// Nobody asks for changes any more.
+  func endListening() async
+
+  /// Returns as soon as something may have changed since the last `changes`, or at once if the task is cancelled.
+  func somethingChanged() async
+
+  /// What has changed since it was asked last; may be empty.
+  func changes() async throws -> ChangesView
 }

@@ -10,11 +10,20 @@ public struct HotFolderView: Hashable, Sendable {
   public var name: String
   public var path: ExactText
   public var state: WatchState
+  /// Bytes a second that are copied out of it now.
+  public var rate: Double
+  /// Where its sequences go: destination roots by the names that rules give them.
+  public var destinations: [String: String]
 
-  public init(name: String, path: ExactText, state: WatchState) {
+  public init(
+    name: String, path: ExactText, state: WatchState, rate: Double = 0,
+    destinations: [String: String] = [:]
+  ) {
     self.name = name
     self.path = path
     self.state = state
+    self.rate = rate
+    self.destinations = destinations
   }
 }
 
@@ -24,6 +33,8 @@ extension HotFolderView: Codable {
     name = try container.decode(String.self, forKey: "name")
     path = try container.decodeText("path")
     state = try container.decode(WatchState.self, forKey: "state")
+    rate = try container.decode(Double.self, forKey: "rate")
+    destinations = try container.decode([String: String].self, forKey: "destinations")
   }
 
   public func encode(to encoder: any Encoder) throws {
@@ -31,6 +42,27 @@ extension HotFolderView: Codable {
     try container.encode(name, forKey: "name")
     try container.encode(path, forKey: "path")
     try container.encode(state, forKey: "state")
+    try container.encode(rate, forKey: "rate")
+    try container.encode(destinations, forKey: "destinations")
+  }
+}
+
+/// How many directories the kernel watches for the daemon, and how many it would.
+public struct WatchesView: Codable, Hashable, Sendable {
+  public var used: Int
+  /// For all programs of the user together (`fs.inotify.max_user_watches`); nil if it cannot be read.
+  public var limit: Int?
+
+  public init(used: Int = 0, limit: Int? = nil) {
+    self.used = used
+    self.limit = limit
+  }
+
+  // Written out so that a nil limit is `null` and not left out.
+  public func encode(to encoder: any Encoder) throws {
+    var container: MemberEncoder = encoder.container(keyedBy: MemberKey.self)
+    try container.encode(used, forKey: "used")
+    try container.encode(limit, forKey: "limit")
   }
 }
 
@@ -46,10 +78,11 @@ public struct HealthView: Codable, Hashable, Sendable {
   public var jobs: [String: Int]
   /// What is wrong with the daemon itself, a sentence each; empty if `ok`.
   public var problems: [String]
+  public var watches: WatchesView
 
   public init(
     ok: Bool, version: String, pid: Int32, started: Timestamp, hotFolders: [HotFolderView],
-    jobs: [String: Int], problems: [String]
+    jobs: [String: Int], problems: [String], watches: WatchesView = WatchesView()
   ) {
     self.ok = ok
     self.version = version
@@ -58,6 +91,7 @@ public struct HealthView: Codable, Hashable, Sendable {
     self.hotFolders = hotFolders
     self.jobs = jobs
     self.problems = problems
+    self.watches = watches
   }
 
   private enum CodingKeys: String, CodingKey {
@@ -68,5 +102,6 @@ public struct HealthView: Codable, Hashable, Sendable {
     case hotFolders = "hot_folders"
     case jobs
     case problems
+    case watches
   }
 }

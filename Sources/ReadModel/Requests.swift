@@ -31,6 +31,13 @@ extension CancelPathRequest: Codable {
   }
 }
 
+/// The body of `POST /api/v1/session`.
+public struct SessionRequest: Codable, Hashable, Sendable {
+  public var token: String
+
+  public init(token: String) { self.token = token }
+}
+
 /// The body of every error answer: `{"error": {"code", "message"}}`, and the job where one is at hand.
 public struct ErrorAnswer: Codable, Hashable, Sendable {
   public struct Reason: Codable, Hashable, Sendable {

@@ -11,6 +11,7 @@ extension Transfer {
   /// - Parameters:
   ///   - earlier: receipts of an earlier run of the same plan.
   ///   - progress: called on the threads that copy, with the bytes and files done so far, kept ones included.
+  ///   - whole: called on those threads with the index of each file that is staged from then on, before `progress` counts it.
   ///   - receipts: called on those threads with each few new receipts, in any order.
   /// - Returns: all receipts, ascending by index.
   /// - Throws: `.conflict` before anything is made; `.cancelled` within a chunk of the flag; `.destinationFull` with
@@ -18,6 +19,7 @@ extension Transfer {
   public func stage(
     _ plan: TransferPlan, keeping earlier: [Receipt] = [], stop: StopFlag = StopFlag(),
     progress: @escaping @Sendable (_ bytes: Int, _ files: Int) -> Void = { _, _ in },
+    whole: @escaping @Sendable (_ index: Int) -> Void = { _ in },
     receipts: @escaping @Sendable ([Receipt]) -> Void = { _ in }
   ) async throws(TransferError) -> [Receipt] {
     let standing = try await surveyed(plan, stop)
@@ -29,7 +31,7 @@ extension Transfer {
     let ground = try await filing.perform { _ throws(TransferError) in
       try Ground(plan, earlier, excluding: settled)
     }
-    let tally = Tally(progress: progress, receipts: receipts)
+    let tally = Tally(progress: progress, whole: whole, receipts: receipts)
     let present = settled.compactMap { ground.receipt($0.key, present: $0.value) }
     let kept = ground.kept.map { $0.replacing(replaced[$0.index]) } + present
     tally.add(kept: kept)
@@ -183,13 +185,15 @@ private final class Tally: Sendable {
   }
   private let state = Mutex(State())
   private let progress: @Sendable (Int, Int) -> Void
+  private let whole: @Sendable (Int) -> Void
   private let deliver: @Sendable ([Receipt]) -> Void
 
   init(
-    progress: @escaping @Sendable (Int, Int) -> Void,
+    progress: @escaping @Sendable (Int, Int) -> Void, whole: @escaping @Sendable (Int) -> Void,
     receipts: @escaping @Sendable ([Receipt]) -> Void
   ) {
     self.progress = progress
+    self.whole = whole
     deliver = receipts
   }
 
@@ -200,6 +204,7 @@ private final class Tally: Sendable {
       $0.files += kept.count
       $0.bytes += total
     }
+    for receipt in kept { whole(receipt.index) }
     progress(total, kept.count)
     if !kept.isEmpty { deliver(kept) }
   }
@@ -222,6 +227,7 @@ private final class Tally: Sendable {
       let full = state.receipts.count >= 256 || state.bytesHeld >= 256 << 20
       return (state.bytes, state.files, full)
     }
+    whole(receipt.index)
     progress(bytes, files)
     if full { flush() }
   }

@@ -48,6 +48,9 @@ public final class Watcher: Sendable {
   /// Directories watched now, each one a watch of the kernel.
   public var watchCount: Int { count.current }
 
+  /// How many the kernel allows this user's programs together; nil if it does not say.
+  public static var limit: Int? { KernelLimit.watches(used: 0).value }
+
   /// Watches a directory and all below it, under the number `root`; returns when the directory itself is watched.
   ///
   /// Then come what lies there and `.walked` of the root. Symlinks in `path` are followed, none below it. A root of the same

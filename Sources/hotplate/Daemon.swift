@@ -48,9 +48,11 @@ struct Daemon {
     await keeper.start()
     await onStart(engine)
     let bound = Bound()
+    let address = try listenAddress(folders.listen)
     let server = DashboardServer(
-      engine: engine, stateDirectory: folders.state, tcp: try listenAddress(folders.listen),
-      logger: log, onBound: { bound.set($0) })
+      engine: engine, stateDirectory: folders.state, tcp: address,
+      token: try accessToken(for: address, state: folders.state, log), logger: log,
+      onBound: { bound.set($0) })
     let services = ServiceGroup(
       configuration: ServiceGroupConfiguration(
         services: [
@@ -90,16 +92,27 @@ struct Daemon {
     try await journal.close()
   }
 
-  private func listenAddress(_ text: String?) throws -> LoopbackAddress? {
+  private func listenAddress(_ text: String?) throws -> ListenAddress? {
     guard let text else { return nil }
     guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...])
     else {
       throw Failure(.usage, "--listen wants HOST:PORT, not '\(shown(Array(text.utf8)))'")
     }
     let host = text[..<colon].trimmingPrefix("[").replacingOccurrences(of: "]", with: "")
-    do { return try LoopbackAddress(host: host, port: port) } catch {
+    do { return try ListenAddress(host: host, port: port) } catch {
       throw Failure(.usage, "\(error)")
     }
+  }
+
+  /// What other machines have to show; nil where none can reach us.
+  private func accessToken(for address: ListenAddress?, state: String, _ log: Logger) throws
+    -> AccessToken?
+  {
+    guard let address, !address.isLoopback else { return nil }
+    let file = TokenFile(in: state)
+    let token = try file.token()
+    log.notice("other machines need the token in \(shown(Array(file.path.utf8)))")
+    return token
   }
 
   private func checked(_ reading: RuleBook.Reading, _ directory: String) throws -> RuleSet {

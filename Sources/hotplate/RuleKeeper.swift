@@ -67,9 +67,8 @@ actor RuleKeeper {
         "the rules \(reading.loaded.isClean ? "have no mistakes any more" : "have mistakes; what was good stays active")"
       )
     }
+    await engine.show(reading.view(directory: book.directory))
     guard let rules = reading.rules else { return }
-    let problems = reading.loaded.problems.filter { $0.severity == .error }
-    await engine.setRuleProblems(problems.map { "\($0.file):\($0.line): \($0.message)" })
     if reading.texts != inForce {
       inForce = reading.texts
       await engine.use(rules)

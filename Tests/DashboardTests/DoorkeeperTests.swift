@@ -85,10 +85,75 @@ import Testing
     }
   }
 
-  @Test(arguments: ["0.0.0.0", "192.168.1.4", "farm.example", ""])
-  func `an address that others reach is not listened on`(host: String) {
-    #expect(throws: DashboardError.notLoopback(host)) {
-      try LoopbackAddress(host: host, port: 4280)
+  @Test(arguments: ["0.0.0.0", "192.168.1.4", "farm.example", "::"])
+  func `an address that others reach is no loopback`(host: String) throws {
+    #expect(try !ListenAddress(host: host, port: 4280).isLoopback)
+    #expect(throws: DashboardError.noAddress(host)) {
+      try ListenAddress(host: host, port: 65536)
+    }
+  }
+
+  @Test(arguments: [
+    ("Authorization: Bearer 0123456789abcdef", 200),
+    ("authorization: bearer 0123456789abcdef", 200),
+    ("Cookie: other=1; hotplate=0123456789abcdef", 200),
+    ("Authorization: Bearer 0123456789abcdeF", 401),
+    ("Authorization: Bearer 0123456789abcde", 401), ("Authorization: Basic 0123456789abcdef", 401),
+    // The wrong one is shown, whatever the other is.
+    ("Authorization: Bearer x\r\nCookie: hotplate=0123456789abcdef", 401),
+    ("Cookie: hotplate=", 401), ("X-No: token", 401),
+  ])
+  func `another machine shows the token, or nothing`(header: String, status: Int) async throws {
+    try await withServer(token: "0123456789abcdef") { server in
+      for path in ["/api/v1/health", "/api/v1/jobs", "/metrics", "/api/v1/openapi.yaml"] {
+        let answer = try await exchange(
+          server, tcp: true,
+          "GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\n\(header)\r\nConnection: close\r\n\r\n")
+        #expect(answer.status == status, "\(path)")
+      }
+      let page = try await exchange(
+        server, tcp: true, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+      #expect(page.status == 200)
+      let local = try await get(server, "/api/v1/health")
+      #expect(local.status == 200, "the socket asks for none")
+    }
+  }
+
+  @Test func `the token is changed into a cookie that scripts cannot read`() async throws {
+    try await withServer(token: "0123456789abcdef") { server in
+      func session(_ body: String) async throws -> Answer {
+        try await exchange(
+          server, tcp: true,
+          "POST /api/v1/session HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+            + "Content-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n\(body)")
+      }
+      let right = try await session(#"{"token": "0123456789abcdef"}"#)
+      #expect(right.status == 204)
+      #expect(
+        right.headers.contains(
+          "set-cookie: hotplate=0123456789abcdef; path=/; httponly; samesite=strict"))
+      let wrong = try await session(#"{"token": "0123456789abcdee"}"#)
+      try expectError(wrong, 401, "token-wanted")
+      #expect(!wrong.headers.contains("set-cookie"))
+    }
+  }
+
+  @Test(arguments: [
+    ("evil.example", 403), ("127.0.0.1.evil.example", 403), ("127.0.0.1", 200),
+    ("10.1.2.3:80", 200),
+    ("[fd00::1]:4280", 200), ("localhost", 200), ("127.0.0.1:1.evil.example", 403),
+    ("127.0.0.1:80:80", 403),
+    ("127.0.0.1\r\nHost: 127.0.0.1", 403), ("1.2.3", 403), ("1.2.3.400", 403),
+  ])
+  func `for other machines, names are those of this one and addresses are free`(
+    host: String, status: Int
+  ) async throws {
+    try await withServer(token: "0123456789abcdef") { server in
+      let answer = try await exchange(
+        server, tcp: true,
+        "GET /api/v1/health HTTP/1.1\r\nHost: \(host)\r\nAuthorization: Bearer 0123456789abcdef\r\n"
+          + "Connection: close\r\n\r\n")
+      #expect(answer.status == status)
     }
   }
 

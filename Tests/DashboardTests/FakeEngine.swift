@@ -22,6 +22,9 @@ final class FakeEngine: EngineView {
 
   private let log = Mutex(Asked())
   let broken: Bool
+  /// What the live stream is told; see `tell`.
+  private let untold = Mutex(ChangesView())
+  private let (bell, ring) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
 
   init(broken: Bool = false) { self.broken = broken }
 
@@ -108,7 +111,54 @@ final class FakeEngine: EngineView {
       jobs: ["done": 1], problems: [])
   }
 
-  private static func job(_ id: String, _ state: JobState) -> JobView {
+  func rules() async throws -> RulesView { RulesView(directory: "rules") }
+
+  func strip(of job: String) async throws -> StripView? {
+    StripView(
+      id: job,
+      members: [
+        MemberStripView(
+          pattern: "a.@.exr", first: 1, last: 4,
+          runs: [FrameRun(.staged, 2), FrameRun(.missing, 1), FrameRun(.arrived, 1)])
+      ])
+  }
+
+  func metrics() async throws -> MetricsView {
+    var histogram = HistogramView(bounds: [0.1, 1])
+    histogram.record(0.5)
+    var metrics = MetricsView(
+      health: try await health(), arrivalToReady: histogram, readyToPublished: histogram,
+      cancelToNoTrace: histogram)
+    metrics.volumes["a \"b\"\nc\\"] = VolumeView()
+    return metrics
+  }
+
+  func beginListening(ended: Int) async throws -> SnapshotView {
+    if broken { throw Broken() }
+    return SnapshotView(
+      jobs: [Self.running], arrivals: try await arrivals(), rules: try await rules(),
+      health: try await health())
+  }
+
+  func endListening() async {}
+
+  func somethingChanged() async {
+    for await _ in bell { return }
+  }
+
+  func changes() async throws -> ChangesView {
+    untold.withLock { untold in
+      defer { untold = ChangesView() }
+      return untold
+    }
+  }
+
+  func tell(_ change: (inout ChangesView) -> Void) {
+    untold.withLock { change(&$0) }
+    ring.yield()
+  }
+
+  static func job(_ id: String, _ state: JobState) -> JobView {
     let place = SequenceView(directory: "/drop", pattern: "a.@.exr", frames: "1-3")
     return JobView(
       id: id, state: state, rule: "renders", hotFolder: "renders", source: place,

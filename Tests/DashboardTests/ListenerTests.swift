@@ -78,7 +78,7 @@ import Testing
       defer { try? FileManager.default.removeItem(atPath: directory) }
       let second = DashboardServer(
         engine: FakeEngine(), stateDirectory: directory,
-        tcp: try LoopbackAddress(host: "127.0.0.1", port: port), logger: silent
+        tcp: try ListenAddress(host: "127.0.0.1", port: port), logger: silent
       ) { _ in Issue.record("it cannot listen") }
       let error = try await #require(throws: DashboardError.self) { try await second.run() }
       #expect("\(error)".contains("http://127.0.0.1:\(port)"))

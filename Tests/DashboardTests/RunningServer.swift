@@ -7,16 +7,17 @@ import ServiceLifecycle
 
 /// Runs a server on a state directory, by default a new one, and `body` once it says that it listens.
 func withServer(
-  _ engine: FakeEngine = FakeEngine(), tcp: Bool = false, limits: Limits = Limits(),
-  directory: String? = nil, _ body: (BoundAddresses) async throws -> Void
+  _ engine: FakeEngine = FakeEngine(), tcp: Bool = false, token: String? = nil,
+  limits: Limits = Limits(), directory: String? = nil, _ body: (BoundAddresses) async throws -> Void
 ) async throws {
   let own = try directory == nil ? temporaryDirectory() : nil
   defer { if let own { try? FileManager.default.removeItem(atPath: own) } }
   let (bound, announce) = AsyncStream<BoundAddresses>.makeStream()
   let server = DashboardServer(
     engine: engine, stateDirectory: directory ?? own!,
-    tcp: tcp ? try LoopbackAddress(host: "127.0.0.1", port: 0) : nil, logger: silent,
-    limits: limits
+    tcp: tcp || token != nil
+      ? try ListenAddress(host: token == nil ? "127.0.0.1" : "127.0.0.2", port: 0) : nil,
+    token: token.flatMap { AccessToken($0) }, logger: silent, limits: limits
   ) { announce.yield($0) }
   let group = ServiceGroup(services: [server], logger: silent)
   async let running: Void = {
@@ -129,11 +130,12 @@ func connectUnix(_ path: String) throws(Failed) -> Int32 {
   return try connected(AF_UNIX, &address, MemoryLayout<sockaddr_un>.size)
 }
 
-private func connectTCP(_ url: String) throws(Failed) -> Int32 {
+func connectTCP(_ url: String) throws(Failed) -> Int32 {
   var address = sockaddr_in()
   address.sin_family = sa_family_t(AF_INET)
   address.sin_port = in_port_t(url.split(separator: ":").last.flatMap { UInt16($0) }!.bigEndian)
-  address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+  address.sin_addr.s_addr =
+    UInt32(url.contains("127.0.0.2") ? 0x7F00_0002 : 0x7F00_0001).bigEndian
   return try connected(AF_INET, &address, MemoryLayout<sockaddr_in>.size)
 }
 

@@ -89,8 +89,13 @@ import Testing
   @Test func `health names the hot folders and what is wrong`() throws {
     let health = HealthView(
       ok: false, version: "0.1.0", pid: 7, started: morning,
-      hotFolders: [HotFolderView(name: "renders", path: "/drop", state: .watching)],
-      jobs: ["done": 4], problems: ["the watch limit of 8192 is reached"])
+      hotFolders: [
+        HotFolderView(
+          name: "renders", path: "/drop", state: .watching, rate: 410_000_000,
+          destinations: ["default": "/shows"])
+      ],
+      jobs: ["done": 4], problems: ["the watch limit of 8192 is reached"],
+      watches: WatchesView(used: 12, limit: 65536))
     try expectGolden(health, "health")
   }
 
