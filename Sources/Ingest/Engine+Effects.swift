@@ -6,7 +6,9 @@ import Transfer
 extension Engine {
   func apply(_ event: Event) {
     count(event)
-    for effect in runner.intake.handle(event, at: now()) {
+    let effects = runner.intake.handle(event, at: now())
+    runner.tellArrivals(event, effects)
+    for effect in effects {
       if let order = runner.order(for: effect) { carryOut(order) } else { carryOut(effect) }
     }
     switch event {

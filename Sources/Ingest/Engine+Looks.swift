@@ -49,13 +49,7 @@ extension Engine {
     if said[waiting.id] == text { return }
     if said.count > 10_000 { said = [:] }
     said[waiting.id] = text
-    let source = waiting.source
-    log.log(
-      level: isHeld ? .warning : .info, "\(text)",
-      metadata: [
-        "job": "\(waiting.id)", "rule": "\(waiting.rule ?? "-")",
-        "source":
-          "\(shown(source.directory.bytes))/\(source.pattern.map { shown($0.bytes) } ?? "")",
-      ])
+    runner.tellStop(
+      isHeld ? "held" : "waits", waiting.metadata, reason, level: isHeld ? .warning : .info)
   }
 }

@@ -74,7 +74,7 @@ extension JobRunner {
     if let seconds = receipt.seconds.removed {
       counters.update { $0.cancelToNoTrace.record(seconds) }
     }
-    log.info("cancelled: \(reason?.message ?? "")", metadata: metadata(job))
+    tellCancelled(metadata(job), reason, receipt)
     release(job.id)
     host.post(.aborted(job.id))
   }
@@ -119,6 +119,7 @@ extension JobRunner {
       of: waiting.id, removed: CancelView.Removed(files: 0, bytes: 0), sources: nil)
     try await ledger.insert(
       record, frames: [], claims: [], at: Date(), cancelReceipt: Data(try JSON.encode(receipt)))
+    tellCancelled(waiting.metadata, reason, receipt)
     board.clock.forget(waiting.id)
     counters.update { $0.ended[record.state, default: 0] += 1 }
     guard reason.code == .user else { return }

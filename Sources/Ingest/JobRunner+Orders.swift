@@ -71,11 +71,11 @@ extension JobRunner {
 
   private nonisolated(nonsending) func enqueue(_ job: Job) async throws {
     let hotFolder = configuration.hotFolders[job.hotFolder]
+    tellMatched(job)
     do {
       try await ledger.insert(
         try job.record(hotFolder: hotFolder), frames: job.frameRecords, claims: job.claims,
         at: Date(), cancelReceipt: nil)
-      log.info("queued", metadata: metadata(job))
       host.post(.enqueued(job.id))
     } catch JournalError.claimed(let path, let other) {
       var record = try job.record(hotFolder: hotFolder)
@@ -94,7 +94,7 @@ extension JobRunner {
       job.id, from: [.queued, .staging, .staged, .held], to: .queued, reason: reason,
       note: reason.message)
     try await ledger.setOver(over?.rawValue, of: job.id)
-    log.warning("waits: \(reason.message)", metadata: metadata(job))
+    tellStop("waits", metadata(job), reason)
   }
 
   /// Writes that a held or failed job has another turn.
@@ -137,7 +137,7 @@ extension JobRunner {
     _ = try await move(
       job.id, from: JobState.beforeCommit.union([.committing]), to: state, reason: reason,
       note: reason.message)
-    log.warning("\(state.rawValue): \(reason.message)", metadata: metadata(job))
+    tellStop(state.rawValue, metadata(job), reason)
     board.leave(job.id)
     progress.clear(job.id)
     sourcePlaces[job.id] = nil

@@ -67,6 +67,7 @@ extension JobRunner {
         stagedFrames: published, doneBytes: job.byteCount, publishedFrames: published)
       // Without this row on the disk no source may go: a failure here ends everything.
       try await ledger.markFrames(skipped.map { ($0, "skipped") }, of: job.id, progress: done)
+      tellPublished(job, frames: published)
       host.post(.published(job.id))
     case .held(let conflicts):
       let why = lost ?? "\(TransferError.conflict(conflicts))"

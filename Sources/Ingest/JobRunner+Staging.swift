@@ -24,6 +24,8 @@ extension JobRunner {
       return host.post(.stagingEnded(job.id, await stagingEnd(error, job)))
     }
     let earlier = receipts[job.id] ?? []
+    tellStaging(job, kept: earlier.count)
+    let began = ContinuousClock.now
     let writer = ReceiptWriter(ledger, job.id, writesBeside: configuration.writesBeside)
     let result = await staged(job, flag, earlier, writer)
     if flag.isRaised { board.clock.mark(.stopped, of: job.id) }
@@ -35,6 +37,7 @@ extension JobRunner {
         stagedFrames: done.count, doneBytes: job.byteCount, publishedFrames: 0)
       try await ledger.update(progress, of: job.id, made: try await staged(directoriesOf: job))
       if try await move(job.id, from: [.staging], to: .staged) {
+        tellStaged(job, done, keeping: earlier, in: ContinuousClock.now - began)
         host.post(.staged(job.id))
       }
     case .failure(let error):
@@ -42,7 +45,8 @@ extension JobRunner {
       receipts[job.id] = earlier + written
       let end = await stagingEnd(error, job)
       if error != .cancelled {
-        log.warning("staging ended: \(error)", metadata: metadata(job))
+        // What comes of it is told at its own level.
+        log.info("staging ended: \(error)", metadata: metadata(job))
       }
       host.post(.stagingEnded(job.id, end))
     }

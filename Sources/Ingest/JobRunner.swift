@@ -52,6 +52,8 @@ package final class JobRunner {
   var withoutClaims: Set<JobID> = []
   /// Where jobs of an earlier run staged: nothing of them is looked for, or put, anywhere else.
   var stagedOn: [JobID: MountIdentity] = [:]
+  /// Arrivals of which the log has told.
+  var arrived: Set<JobID> = []
   /// Undos under way, and the way to interrupt them until the next start.
   var undoFlags: [JobID: StopFlag] = [:]
   /// Raised when the host ends: what takes long and cannot be cancelled stops there until the next start.
