@@ -1,3 +1,4 @@
+import ArgumentParser
 import Dashboard
 import Foundation
 import Ingest
@@ -13,13 +14,23 @@ struct Daemon {
   let options: FolderOptions
   /// Ends by itself once nothing is left to do.
   let untilAtRest: Bool
-  /// Only what needs a person is said: something else draws on the terminal.
-  var isQuiet = false
+  var messages = Messages()
   /// Told about the engine before it runs, and after it has ended with its journal still open.
   var onStart: @Sendable (Engine) async -> Void = { _ in }
   var onEnd: @Sendable (Engine) async -> Void = { _ in }
 
   func run() async throws {
+    do { try await work() } catch {
+      // Programs that read the log learn from it why it ends.
+      guard messages.format == .json, !(error is ExitCode) else { throw error }
+      let failure = error as? Failure ?? Failure(.incomplete, "\(error)")
+      let sentences = [failure.message, failure.remedy].compactMap(\.self)
+      messages.say(.critical, sentences.joined(separator: "; "))
+      throw failure.status.quietly
+    }
+  }
+
+  private func work() async throws {
     let folders = try options.resolve()
     let locks = FolderLocks()
     defer { withExtendedLifetime(locks) {} }
@@ -35,8 +46,7 @@ struct Daemon {
       throw error
     }
     try await book.remember(in: journal)
-    var log = Logger(label: "hotplate")
-    if isQuiet { log.logLevel = .warning }
+    let log = messages.logger
     var configuration = Engine.Configuration(
       hotFolders: folders.hotFolders, rules: rules, durability: folders.durability,
       workers: folders.workers,
@@ -44,7 +54,8 @@ struct Daemon {
     configuration.acceptsUnmounted = options.acceptUnmounted
     configuration.lock = { try locks.take($0) }
     let engine = try Engine(configuration, journal: journal, log: log)
-    let keeper = try RuleKeeper(book, reading, engine: engine, journal: journal, log: log)
+    let keeper = try RuleKeeper(
+      book, reading, engine: engine, journal: journal, log: log, messages: messages)
     await keeper.start()
     await onStart(engine)
     let bound = Bound()
@@ -70,7 +81,7 @@ struct Daemon {
       let names = folders.hotFolders.map {
         "\(shown(Array($0.path.utf8))) → \(shown(Array($0.destination.utf8)))"
       }
-      if !isQuiet { printError("ready: \(names.joined(separator: ", "))\(address)\n") }
+      messages.say(.info, "ready: \(names.joined(separator: ", "))\(address)\n")
     }
     let result: Result<Void, any Error>
     do {
@@ -116,7 +127,7 @@ struct Daemon {
   }
 
   private func checked(_ reading: RuleBook.Reading, _ directory: String) throws -> RuleSet {
-    printError(reading.report(color: isColorful(STDERR_FILENO)))
+    messages.say(.error, reading.report(color: messages.isColorful))
     guard let rules = reading.rules else {
       throw Failure(
         .badConfiguration, "the rules in \(directory) have mistakes",

@@ -16,10 +16,14 @@ actor IngestProgress {
   private var copying = Duration.zero
   private var done = Int64(0)
   private var drawing: Task<Void, Never>?
-  private var drawn = false
+  private let screen: LiveScreen?
 
-  /// Draws a bar on standard error, until `finish`.
+  /// - Parameter screen: where a bar is drawn; nil for none.
+  init(on screen: LiveScreen?) { self.screen = screen }
+
+  /// Draws the bar until `finish`.
   func draw(_ engine: Engine) {
+    if screen == nil { return }
     drawing = Task {
       while !Task.isCancelled {
         await update(engine)
@@ -42,10 +46,7 @@ actor IngestProgress {
       }
       needsAPerson = arrivals.contains { $0.reason.code == .io }
     }
-    if drawn {
-      show()
-      FileHandle.standardError.write(Data("\n".utf8))
-    }
+    show()
   }
 
   private func update(_ engine: Engine) async {
@@ -57,9 +58,8 @@ actor IngestProgress {
   }
 
   private func show() {
-    drawn = true
     let bar = progressLine(jobs, elapsed: copying)
-    FileHandle.standardError.write(Data("\r\u{1b}[K\(bar)".utf8))
+    screen?.show { [Brush(color: false, width: $0.width ?? 80).line([(bar, nil)])] }
   }
 }
 

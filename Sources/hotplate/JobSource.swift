@@ -20,6 +20,15 @@ enum JobSource {
     }
   }
 
+  var isDaemon: Bool {
+    if case .daemon = self { true } else { false }
+  }
+
+  /// nil of a journal: nobody watches anything.
+  func health() async throws -> HealthView? {
+    if case .daemon(let client) = self { try await client.health() } else { nil }
+  }
+
   /// Newest first.
   func jobs(_ query: JobQuery) async throws -> [JobView] {
     switch self {

@@ -10,6 +10,7 @@ actor RuleKeeper {
   private let engine: Engine
   private let journal: Journal
   private let log: Logger
+  private let messages: Messages
   private let watch: PathWatch
   private let changes: AsyncStream<Void>.Continuation
   private var listening: Task<Void, Never>?
@@ -17,13 +18,15 @@ actor RuleKeeper {
   private var inForce: [String: String]
 
   /// - Parameter reading: what the engine began with.
-  init(_ book: RuleBook, _ reading: RuleBook.Reading, engine: Engine, journal: Journal, log: Logger)
-    throws
-  {
+  init(
+    _ book: RuleBook, _ reading: RuleBook.Reading, engine: Engine, journal: Journal, log: Logger,
+    messages: Messages
+  ) throws {
     self.book = book
     self.engine = engine
     self.journal = journal
     self.log = log
+    self.messages = messages
     inForce = reading.texts
     lastReport = reading.report(color: false)
     paths = reading.paths
@@ -61,7 +64,7 @@ actor RuleKeeper {
     let report = reading.report(color: false)
     if report != lastReport {
       lastReport = report
-      if !report.isEmpty { printError(reading.report(color: isColorful(STDERR_FILENO))) }
+      messages.say(.error, reading.report(color: messages.isColorful))
       log.log(
         level: reading.loaded.isClean ? .info : .error,
         "the rules \(reading.loaded.isClean ? "have no mistakes any more" : "have mistakes; what was good stays active")"

@@ -1,42 +1,49 @@
 import Glibc
 
-/// What standard output can show.
+/// What an output can show.
 struct Terminal {
   let isTerminal: Bool
   let color: Bool
   /// nil if it is no terminal or does not tell.
   let width: Int?
   let height: Int?
+  /// Whether lines can be drawn over others.
+  var repaints = false
+
+  static var standardOutput: Terminal { Terminal(of: STDOUT_FILENO) }
+
+  init(isTerminal: Bool, color: Bool, width: Int?, height: Int?, repaints: Bool = false) {
+    self.isTerminal = isTerminal
+    self.color = color
+    self.width = width
+    self.height = height
+    self.repaints = repaints
+  }
 
   /// As it is now; a window may change its size.
-  static var standardOutput: Terminal {
-    guard isatty(STDOUT_FILENO) == 1 else {
-      return Terminal(isTerminal: false, color: false, width: nil, height: nil)
+  init(of descriptor: Int32) {
+    guard isatty(descriptor) == 1 else {
+      self.init(isTerminal: false, color: false, width: nil, height: nil)
+      return
     }
+    func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
     var size = winsize()
-    let known = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
-    return Terminal(
-      isTerminal: true, color: wantsColor { getenv($0).map { String(cString: $0) } },
-      width: known ? Int(size.ws_col) : nil, height: known ? Int(size.ws_row) : nil)
+    let known = ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
+    self.init(
+      isTerminal: true, color: Self.wantsColor(environment: environment),
+      width: known ? Int(size.ws_col) : nil,
+      height: known && size.ws_row > 0 ? Int(size.ws_row) : nil,
+      repaints: Self.repaints(environment: environment))
   }
 
   /// - SeeAlso: https://no-color.org: any value but an empty one turns colours off.
   static func wantsColor(environment: (String) -> String?) -> Bool {
     (environment("NO_COLOR") ?? "").isEmpty && environment("TERM") != "dumb"
   }
-}
 
-/// Lines that are drawn over themselves, leaving what was on the terminal before.
-struct LiveScreen {
-  private var drawn = 0
-
-  /// - Precondition: no line is wider than the terminal.
-  mutating func show(_ lines: [String], on terminal: Terminal) {
-    let lines = lines.prefix(max(1, (terminal.height ?? .max) - 1))
-    var text = drawn > 0 ? "\u{1B}[\(drawn)A\r\u{1B}[J" : ""
-    for line in lines { text += line + "\n" }
-    drawn = lines.count
-    write(text, to: STDOUT_FILENO)
+  /// Every terminal that says what it is knows the few sequences of `LiveScreen` (ECMA-48); one that is `dumb` none.
+  static func repaints(environment: (String) -> String?) -> Bool {
+    !["", "dumb", "unknown"].contains(environment("TERM") ?? "")
   }
 }
 
@@ -63,18 +70,23 @@ private func write(_ text: String, to descriptor: Int32) {
 ///
 /// A full disk ends the command: half an answer that says "done" would be believed.
 private func write(_ bytes: [UInt8], to descriptor: Int32) {
+  guard let error = writeAll(bytes, to: descriptor) else { return }
+  // There is nowhere left to say it, if it was standard error.
+  if descriptor == STDERR_FILENO { return }
+  Failure(
+    .cannotWrite, "standard output cannot be written: \(String(cString: strerror(error)))"
+  )
+  .printAndExit()
+}
+
+/// - Returns: the error that kept the rest from being written; nil for none.
+func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int32? {
   var rest = bytes[...]
   while !rest.isEmpty {
     let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
     if written < 0 && errno == EINTR { continue }
-    guard written > 0 else {
-      // There is nowhere left to say it, if it was standard error.
-      if descriptor == STDERR_FILENO { return }
-      Failure(
-        .cannotWrite, "standard output cannot be written: \(String(cString: strerror(errno)))"
-      )
-      .printAndExit()
-    }
+    guard written > 0 else { return errno }
     rest = rest.dropFirst(written)
   }
+  return nil
 }

@@ -66,7 +66,7 @@ struct TextTable {
 }
 
 /// Writes pieces into a line of limited width; the escapes for colours take none of it.
-private struct Pen {
+struct Pen {
   let color: Bool
   var room: Int
   private(set) var line = ""
