@@ -156,7 +156,7 @@ let package = Package(
       "DashboardTests",
       ["Dashboard", "Paths", "ReadModel", "hotplate", logging, nioCore, services]),
     tests("SeqCommandTests", ["hotplate", "Paths", "Sequences"]),
-    tests("CommandTests", ["ReadModel", "hotplate", argumentParser]),
+    tests("CommandTests", ["ReadModel", "hotplate", argumentParser, logging]),
     tests("RulesCommandTests", ["Files", "Paths", "ReadModel", "Rules", "hotplate"]),
     tests(
       "SimulationTests",

@@ -39,7 +39,7 @@ struct JobsCommand: AsyncParsableCommand {
   func run() async throws {
     let directory = try options.directory()
     var source = try await JobSource.open(directory)
-    if follow, !json, let screen = LiveScreen(on: STDOUT_FILENO, .window) {
+    if follow, !json, let screen = LiveScreen(on: STDOUT_FILENO, .window, endsOnSignals: true) {
       var live = LiveJobs(screen: screen, states: Set(states))
       if let limit { live.limit = limit }
       return await live.follow { try await lookedAt(directory) }

@@ -9,7 +9,8 @@ struct WatchCommand: AsyncParsableCommand {
       Runs in the foreground until SIGTERM or Ctrl-C; a line "ready: …" on standard error says when every watch stands.
       Work that is stopped half-way goes on at the next start.
 
-      On a terminal it shows the live table of 'hotplate jobs --follow', and above it what needs a person. Elsewhere, and
+      On a terminal it shows the live table of 'hotplate jobs --follow', and below it the last of what needs a person; all
+      of that stands on the terminal once it ends. Elsewhere, and
       with --log-format, it writes log lines: of each job one for its arrival, its rule, its staging and its publication,
       all with its id.
 
@@ -22,7 +23,7 @@ struct WatchCommand: AsyncParsableCommand {
 
   func run() async throws {
     var daemon = Daemon(options: folders, untilAtRest: false)
-    guard log.format == nil, let screen = LiveScreen(on: STDERR_FILENO, .below) else {
+    guard log.format == nil, let screen = LiveScreen(on: STDERR_FILENO, .window) else {
       daemon.messages.format = log.format ?? .text
       return try await daemon.run()
     }

@@ -5,7 +5,7 @@ import Testing
 @Suite("the guarantees in the README")
 struct GuaranteeTests {
   private static let sections = [
-    "Cancel it", "When there is no room", "Undo it", "What it promises, and what not yet",
+    "Use it", "Cancel it", "When there is no room", "Undo it", "What it promises, and what not yet",
   ]
 
   @Test("each guarantee in the README names the tests that prove it, and they are there")

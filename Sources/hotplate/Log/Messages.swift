@@ -2,10 +2,10 @@ import Glibc
 import Logging
 import ReadModel
 
-/// Where what the daemon says goes: lines on standard error, or above the live picture that is drawn there.
+/// Where what the daemon says goes: lines on standard error, or the live picture that is drawn there.
 struct Messages: Sendable {
   var format = LogFormat.text
-  /// What is drawn on standard error; messages stand above it for good.
+  /// What is drawn on standard error.
   var screen: LiveScreen?
   /// What is less is not said.
   var level = Logger.Level.info
@@ -18,21 +18,22 @@ struct Messages: Sendable {
   func say(_ level: Logger.Level, _ text: String) {
     if text.isEmpty { return }
     switch format {
-    case .text: write(text)
+    case .text: write(text, level)
     case .json:
       let lines = text.last == "\n" ? String(text.dropLast()) : text
-      write(LogRecord(at: .now, level: level, message: lines).json)
+      write(LogRecord(at: .now, level: level, message: lines).json, level)
     }
   }
 
   func write(_ record: LogRecord) {
-    write(format == .json ? record.json : screen == nil ? record.text : record.brief)
+    let line = format == .json ? record.json : screen == nil ? record.text : record.brief
+    write(line, record.level)
   }
 
   var isColorful: Bool { format == .text && hotplate.isColorful(STDERR_FILENO) }
 
-  private func write(_ text: String) {
-    if let screen { screen.print(text) } else { printError(text) }
+  private func write(_ text: String, _ level: Logger.Level) {
+    if let screen { screen.print(text, isNote: level >= .warning) } else { printError(text) }
   }
 }
 

@@ -9,19 +9,25 @@ import Synchronization
 /// ends or pauses, `kill -9` excepted.
 final class LiveScreen: Sendable {
   enum Manner: Sendable {
-    /// The whole window is ours, and what stood there comes back afterwards; SIGINT and SIGTERM end the command.
+    /// The whole window is ours, and what stood there comes back afterwards, with what was printed meanwhile below it.
     case window
-    /// Below what was printed before; signals that end the command are its own business.
+    /// A few lines below what was printed before.
     case below
   }
 
   /// The lines for a window of this size, none of them wider than it.
   typealias Picture = @Sendable (Terminal) -> [String]
 
+  /// Lines that are printed for good.
+  struct Text: Sendable {
+    let text: String
+    /// Whether the last of it is also shown below the picture of a window, which hides what is printed.
+    let isNote: Bool
+  }
+
   private struct Inbox {
     var picture: Picture?
-    /// To stand above the picture for good.
-    var texts: [String] = []
+    var texts: [Text] = []
     var isAwaited = false
   }
 
@@ -31,8 +37,9 @@ final class LiveScreen: Sendable {
   /// Kept, for they end with the last reference to them; nobody touches them again.
   private nonisolated(unsafe) let sources: [any DispatchSourceSignal]
 
+  /// - Parameter endsOnSignals: whether SIGINT and SIGTERM end the command here; else they are its own business.
   /// - Returns: nil where lines cannot be drawn over others: no terminal, or a dumb one.
-  init?(on descriptor: Int32, _ manner: Manner) {
+  init?(on descriptor: Int32, _ manner: Manner, endsOnSignals: Bool = false) {
     guard Terminal(of: descriptor).repaints else { return nil }
     let (canvas, queue) = (Canvas(descriptor, manner), queue)
     self.canvas = canvas
@@ -55,7 +62,7 @@ final class LiveScreen: Sendable {
       canvas.forget()
       canvas.paint()
     }
-    for signal in [SIGHUP, SIGQUIT] + (manner == .window ? [SIGINT, SIGTERM] : []) {
+    for signal in [SIGHUP, SIGQUIT] + (endsOnSignals ? [SIGINT, SIGTERM] : []) {
       on(signal) {
         canvas.leave(keepingPicture: false)
         _exit(128 + signal)
@@ -67,8 +74,10 @@ final class LiveScreen: Sendable {
   /// Draws a picture in the place of the one before, now and whenever the window changes its size.
   func show(_ picture: @escaping Picture) { tell { $0.picture = picture } }
 
-  /// Prints lines that stay above the picture.
-  func print(_ text: String) { tell { $0.texts.append(text) } }
+  /// Prints lines where they stay: above the picture, or on the terminal that comes back behind the window.
+  func print(_ text: String, isNote: Bool) {
+    tell { $0.texts.append(Text(text: text, isNote: isNote)) }
+  }
 
   /// Gives the terminal back, with all that was printed on it; waits a moment for one that is stopped, no longer.
   func close(keepingPicture: Bool = false) async {

@@ -6,7 +6,7 @@ struct Terminal {
   let color: Bool
   /// nil if it is no terminal or does not tell.
   let width: Int?
-  let height: Int?
+  var height: Int?
   /// Whether lines can be drawn over others.
   var repaints = false
 
