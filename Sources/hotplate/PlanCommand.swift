@@ -77,9 +77,11 @@ struct PlanCommand: AsyncParsableCommand {
       try configuration.map(RootFolders.init) ?? RootFolders(arguments: destinations)
     var plan = Plan(by: rules, to: roots)
     let past = try PublishedBefore(configuration)
-    for var listing in try listings(configuration) {
-      try await past?.leaveOut(of: &listing)
-      plan.add(listing)
+    try await Patience.during("looks through what lies there") {
+      for var listing in try listings(configuration) {
+        try await past?.leaveOut(of: &listing)
+        plan.add(listing)
+      }
     }
     try await past?.close()
     if json {
@@ -96,9 +98,11 @@ struct PlanCommand: AsyncParsableCommand {
     var difference = PlanDifference(from: old, to: new)
     var failures: [SystemError] = []
     if directory != nil {
-      for listing in try listings(configuration) {
-        difference.add(listing)
-        failures += listing.failures
+      try await Patience.during("looks through what lies there") {
+        for listing in try listings(configuration) {
+          difference.add(listing)
+          failures += listing.failures
+        }
       }
     } else {
       let place = try state ?? journalDirectory(configuration)

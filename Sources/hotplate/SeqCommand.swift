@@ -4,7 +4,7 @@ import Foundation
 import Paths
 import ReadModel
 
-struct SeqCommand: ParsableCommand {
+struct SeqCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "seq",
     abstract: "List the image sequences in directories.",
@@ -33,13 +33,15 @@ struct SeqCommand: ParsableCommand {
   @Flag(help: "Print a JSON array: one object a sequence, with its bytes.")
   var json = false
 
-  func run() throws {
+  func run() async throws {
     var search = SeqSearch(isRecursive: recursive, includesSingles: all, measuresBytes: json)
     var inputsMissing = 0
     let paths = try paths.map { (path) throws(Failure) in try exactBytes(of: path) }
     let onDisk = paths.filter { $0 != standardInput }
     for path in onDisk {
-      do throws(SystemError) { try search.look(at: path) } catch {
+      do {
+        try await Patience.during("looks through \(shown(path))") { try search.look(at: path) }
+      } catch {
         complain("\(error)")
         inputsMissing += 1
       }

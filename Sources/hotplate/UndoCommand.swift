@@ -28,18 +28,25 @@ struct UndoCommand: AsyncParsableCommand {
   func run() async throws {
     let client = DaemonClient(stateDirectory: try options.directory())
     let reached = try await askEach(jobs, json: json) { part in
-      var job = try await client.undo(job: part)
-      var pause = Duration.milliseconds(50)
-      while job.reason?.code == .undoing {
-        try await Task.sleep(for: pause)
-        // One of terabytes takes hours, and each look asks for all that is known of the job.
-        pause = min(pause * 1.5, .seconds(5))
-        job = try await client.job(job.id).job
+      let job = try await client.undo(job: part)
+      return try await Patience.during("undoes \(shortID(job.id))") {
+        try await end(of: job, client)
       }
-      return job
     }
     // Said above, with the reason.
     let isWhole = reached.allSatisfy { $0.reason?.code == .undone }
     if !isWhole { throw CommandStatus.incomplete.quietly }
+  }
+
+  private func end(of job: JobView, _ client: DaemonClient) async throws -> JobView {
+    var job = job
+    var pause = Duration.milliseconds(50)
+    while job.reason?.code == .undoing {
+      try await Task.sleep(for: pause)
+      // One of terabytes takes hours, and each look asks for all that is known of the job.
+      pause = min(pause * 1.5, .seconds(5))
+      job = try await client.job(job.id).job
+    }
+    return job
   }
 }

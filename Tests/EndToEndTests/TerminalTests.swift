@@ -190,4 +190,25 @@ extension Promises {
       }
     }
   }
+
+  @Test("what takes longer than two seconds says so on a terminal, and nothing of it is left")
+  func patience() async throws {
+    try await inTemporaryFolder { folder in
+      let tree = try HotFolderTree(in: folder, rules: rules())
+      try tree.shell("mkdir", "-p", "--", "\(tree.drop)/deep")
+      let gate = CallGate(.hold(1), calls: ["openat2"], about: ["*deep*"], in: folder)
+      let session = try TerminalSession(
+        try gate.wrapper + [try Daemon.program, "seq", "-r", tree.drop])
+      folder.cleanUp { session.end() }
+      try session.waitUntil("how long it takes") { !$0.isCursorShown && $0.text.contains(" … 2 s") }
+      try gate.open()
+      #expect(try session.waitForExit() == 0)
+      try session.waitUntil("the terminal as it was") { $0.isCursorShown && $0.text.isBlank }
+      #expect(session.screen.unknown == [])
+    }
+  }
+}
+
+extension String {
+  fileprivate var isBlank: Bool { allSatisfy(\.isWhitespace) }
 }
