@@ -42,8 +42,7 @@ public struct HotFolderTree: Sendable {
       under: wrapper,
       arguments: [
         "watch", "--in", drop, "--to", destination, "--rules", rules, "--state", state,
-        "--no-listen",
-      ] + more,
+      ] + (more.contains("--listen") ? [] : ["--no-listen"]) + more,
       state: state)
     folder.cleanUp { daemon.kill() }
     return daemon

@@ -13,7 +13,7 @@ struct BenchCommand: AsyncParsableCommand {
       """,
     subcommands: [
       CopyCommand.self, NamesCommand.self, RulesCommand.self, CancelCommand.self,
-      SimulateCommand.self, SoakCommand.self,
+      ClientsCommand.self, SimulateCommand.self, SoakCommand.self,
     ])
 }
 
@@ -40,6 +40,41 @@ struct CopyCommand: AsyncParsableCommand {
       try await CopyBenchmark(
         scratch: scratch, workers: place.workers, rounds: rounds, frames: frames, bytes: bytes
       ).run()
+    }
+    try printing.show(rows)
+  }
+}
+
+struct ClientsCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "clients",
+    abstract: "Copy for many clients of the live stream, against copying for none.",
+    discussion: """
+      Memory is read over a minute of copying for them without a pause.
+      Example: hotplate-bench clients --clients 200 --silent 20
+      """)
+
+  @OptionGroup var place: Place
+  @Option(help: "How many pairs of deliveries, with and without clients.")
+  var rounds = 15
+  @Option(help: "Clients at once.")
+  var clients = 200
+  @Option(help: "How many of them never read.")
+  var silent = 20
+  @Option(help: "How many frames a delivery has.")
+  var frames = 100
+  @Option(help: "Bytes of each frame.")
+  var bytes = 12_000_000
+  @Option(help: "Seconds of copying over which memory is read.")
+  var stretch = 60.0
+  @OptionGroup var printing: Printing
+
+  func run() async throws {
+    let rows = try await place.withScratch { scratch in
+      try ClientsBenchmark(
+        scratch: scratch, rounds: rounds, frames: frames, bytes: bytes, clients: clients,
+        silent: silent, stretch: stretch
+      ).run { if !printing.json { print($0) } }
     }
     try printing.show(rows)
   }

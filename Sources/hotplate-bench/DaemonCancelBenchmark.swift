@@ -10,19 +10,10 @@ struct DaemonCancelBenchmark {
   let scratch: Scratch
   let rounds: Int
 
-  private static let rules = """
-    hotplate: 1
-    rules:
-      - rule: rounds
-        match: '{shot}/frame.{frame}.exr'
-        to: '{shot}/frame.{frame:04d}.exr'
-        ready: { quiet: 20ms, whole: no }
-    """
-
   func run(_ what: String, frames: Int, bytes: Int) throws -> [BenchmarkRow] {
     let folder = try TemporaryFolder(in: scratch.path)
     defer { try? folder.remove() }
-    let tree = try HotFolderTree(in: folder, rules: Self.rules)
+    let tree = try HotFolderTree(in: folder, rules: Round.rules)
     let outside = try folder.makeDirectory("outside")
     let source = try Frames(frames, bytes: bytes, in: try folder.makeDirectory("made"))
     let daemon = try tree.start()
@@ -56,31 +47,7 @@ struct DaemonCancelBenchmark {
   }
 }
 
-/// One arrival after another, moved into the hot folder and out of it again.
-private struct Round {
-  let tree: HotFolderTree
-  let daemon: Daemon
-  let outside: String
-  let source: Frames
-
-  /// - Returns: seconds that a whole delivery takes, from its staging to its publication.
-  func whole(_ name: String) throws -> Double {
-    try source.warm("\(outside)/frames")
-    sync()
-    try move("\(outside)/frames", "\(tree.drop)/\(name)")
-    let began = try waitForStaging()
-    let published = "\(tree.destination)/\(name)"
-    while access(published, F_OK) != 0 {
-      guard seconds(now() - began) < 60 else { throw BenchmarkError("\(name) is not published") }
-      usleep(200)
-    }
-    let took = seconds(now() - began)
-    try waitUntil("staging to be gone") { tree.traces().isEmpty }
-    try move("\(tree.drop)/\(name)", "\(outside)/frames")
-    try execute("rm", "-rf", "--", published)
-    return took
-  }
-
+extension Round {
   /// - Returns: nil if it was published by then.
   func cancel(_ number: Int, after delay: Double) throws -> (lastByte: Double, noTrace: Double)? {
     let directory = "\(tree.drop)/round\(number)"
@@ -107,28 +74,6 @@ private struct Round {
       return nil
     }
     return (seconds(max(1000, last - event)), seconds(gone - event))
-  }
-
-  private func waitForStaging() throws -> Int {
-    let since = now()
-    while tree.stagingName.isEmpty {
-      guard seconds(now() - since) < 60 else { throw BenchmarkError("nothing is staged") }
-      usleep(200)
-    }
-    return now()
-  }
-
-  private func move(_ from: String, _ to: String) throws {
-    guard rename(from, to) == 0 else {
-      throw BenchmarkError("rename \(from) \(to): \(String(cString: strerror(errno)))")
-    }
-  }
-}
-
-extension HotFolderTree {
-  /// Of the one job that is under way; empty without one.
-  fileprivate var stagingName: String {
-    names(in: destination, where: isStaging).first ?? ""
   }
 }
 
