@@ -73,6 +73,24 @@ import Testing
     try expectGolden(bare, "bare-cancel")
   }
 
+  @Test func `a picture has every promised key, known or not`() throws {
+    let pictures = PicturesView(pictures: [
+      PictureView(
+        which: .first, frame: "1001", path: "/shows/a.1001.exr",
+        url: "/api/v1/jobs/a/pictures/first", state: .ready,
+        facts: PictureFacts(
+          format: "OpenEXR", width: 4096, height: 2160, channels: ["R", "G", "B"],
+          compression: "zip", frameRate: 23.976, timeCode: "01:00:00:00")),
+      PictureView(
+        which: .last, frame: nil, path: ExactText(Array("/shows/".utf8) + [0xFF]),
+        url: "/api/v1/jobs/a/pictures/last", state: .notMade, facts: PictureFacts(format: "DPX")),
+      PictureView(
+        which: .middle, frame: nil, path: "/shows/b.dpx", url: "/api/v1/jobs/a/pictures/middle",
+        state: .unavailable, why: "it is not there any more"),
+    ])
+    try expectGolden(pictures, "pictures")
+  }
+
   @Test func `an arrival tells each rule that refused it`() throws {
     let arrival = ArrivalView(
       hotFolder: "renders",
