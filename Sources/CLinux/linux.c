@@ -9,6 +9,8 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -95,6 +97,31 @@ int64_t hp_filesystem_type(int file) {
 int64_t hp_free_bytes(int file) {
   struct statfs s;
   return fstatfs(file, &s) == 0 ? (int64_t)s.f_bavail * (int64_t)s.f_frsize : -1;
+}
+
+int hp_set_subreaper(int on) { return prctl(PR_SET_CHILD_SUBREAPER, on, 0, 0, 0); }
+
+int hp_pidfd_open(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+
+int hp_pidfd_signal(int pidfd, int signal) {
+  return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+}
+
+static int limit(pid_t process, int resource, uint64_t value) {
+  struct rlimit now;
+  if (prlimit(process, resource, NULL, &now) != 0) return -1;
+  // Never above what it was given: raising takes a privilege.
+  if (now.rlim_max < value) value = now.rlim_max;
+  struct rlimit wanted = {.rlim_cur = value, .rlim_max = value};
+  return prlimit(process, resource, &wanted, NULL);
+}
+
+int hp_limit(pid_t process, const struct hp_limits *limits) {
+  if (limit(process, RLIMIT_AS, limits->address_space) != 0) return -1;
+  if (limit(process, RLIMIT_FSIZE, limits->file_size) != 0) return -1;
+  if (limit(process, RLIMIT_CPU, limits->cpu_seconds) != 0) return -1;
+  if (limit(process, RLIMIT_CORE, 0) != 0) return -1;
+  return setpriority(PRIO_PROCESS, (id_t)process, limits->nice);
 }
 
 int hp_flock_exclusive(int file) { return flock(file, LOCK_EX | LOCK_NB); }

@@ -44,11 +44,42 @@ struct EXRPart {
 }
 
 /// The parts of an EXR file, as OpenEXRCore reads its header; nil if it refuses.
-///
-/// It reads through `image` alone, allocates at most 16 MiB at once, and says nothing on standard error.
-///
-/// - SeeAlso: openexr_context.h
 func exrParts(of image: ImageFile) throws(Stop) -> [EXRPart]? {
+  try withEXRHeader(of: image) { (context, count) -> [EXRPart]? in
+    var parts: [EXRPart] = []
+    for index in 0..<count {
+      guard let part = EXRPart(context, index) else { return nil }
+      parts.append(part)
+    }
+    return parts
+  }
+}
+
+/// Calls `body` with the header of an EXR file as OpenEXRCore reads it, and how many parts it has, at least 1.
+///
+/// It reads from the file at most 64 MiB in 500,000 calls, allocates at most 16 MiB at once, and says nothing on standard
+/// error.
+///
+/// - Parameter size: bytes, as the file's status has it.
+/// - Returns: nil also if the library refuses the file, or it would take more.
+/// - Throws: when the file cannot be read (EIO, ESTALE). Nothing that stands in the file throws.
+/// - SeeAlso: openexr_context.h
+package func withEXRHeader<R>(
+  of file: Descriptor, size: Int, _ body: (exr_context_t, Int32) -> R?
+) throws(SystemError) -> R? {
+  do throws(Stop) {
+    return try withEXRHeader(of: ImageFile(file, size: size), body)
+  } catch {
+    switch error {
+    case .verdict: return nil
+    case .failed(let error): throw error
+    }
+  }
+}
+
+private func withEXRHeader<R>(of image: ImageFile, _ body: (exr_context_t, Int32) -> R?)
+  throws(Stop) -> R?
+{
   let source = Source(image)
   var setup = exr_context_initializer_t()
   setup.size = MemoryLayout<exr_context_initializer_t>.size
@@ -66,21 +97,16 @@ func exrParts(of image: ImageFile) throws(Stop) -> [EXRPart]? {
   }
 
   var context: exr_context_t?
-  let parts = withExtendedLifetime(source) { () -> [EXRPart]? in
+  let result = withExtendedLifetime(source) { () -> R? in
     // The name is for the library's messages.
     guard exr_start_read(&context, "frame", &setup) == 0, let context else { return nil }
     var count: Int32 = 0
     guard exr_get_count(context, &count) == 0, count > 0 else { return nil }
-    var parts: [EXRPart] = []
-    for index in 0..<count {
-      guard let part = EXRPart(context, index) else { return nil }
-      parts.append(part)
-    }
-    return parts
+    return body(context, count)
   }
   if context != nil { exr_finish(&context) }
   if let stop = source.stop { throw stop }
-  return parts
+  return result
 }
 
 /// What the library reads from.

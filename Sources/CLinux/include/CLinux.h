@@ -62,6 +62,23 @@ int64_t hp_filesystem_type(int file);
 /// Free bytes for an ordinary user as of statfs(2), or -1.
 int64_t hp_free_bytes(int file);
 
+/// prctl(PR_SET_CHILD_SUBREAPER): while `on`, orphans among the descendants become children of this process.
+int hp_set_subreaper(int on);
+
+/// pidfd_open(2), close-on-exec; and pidfd_send_signal(2).
+int hp_pidfd_open(pid_t process);
+int hp_pidfd_signal(int pidfd, int signal);
+
+/// What a process may use, set from outside with prlimit(2), soft and hard alike; and its nice value.
+struct hp_limits {
+  uint64_t address_space;  // bytes
+  uint64_t file_size;      // bytes
+  uint64_t cpu_seconds;
+  int nice;
+};
+/// Sets them all, and no core dumps; -1 with the errno of the first that failed.
+int hp_limit(pid_t process, const struct hp_limits *limits);
+
 int hp_flock_exclusive(int file);
 int hp_flock_shared(int file);
 
