@@ -28,6 +28,8 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let services = Target.Dependency.product(
   name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
@@ -59,6 +61,10 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     // The HTTP types between the two.
     .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+    // The tools that make pictures: children in a session of their own, ended as a group.
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+    // Paths and descriptors as swift-subprocess takes them.
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ],
   targets: [
     .systemLibrary(name: "CInotifyTools", providers: [.apt(["libinotifytools0-dev"])]),
@@ -86,6 +92,12 @@ let package = Package(
         "Rules", "Sequences", "Transfer", "Watching", logging,
         .product(name: "HeapModule", package: "swift-collections"),
       ]),
+    module(
+      "Pictures",
+      [
+        "CLinux", "COpenEXR", "Completeness", "Files", "Paths", "ReadModel", subprocess,
+        systemPackage,
+      ]),
     .target(
       name: "Dashboard",
       dependencies: [
@@ -101,8 +113,8 @@ let package = Package(
     program(
       "hotplate",
       [
-        "CLinux", "Completeness", "Dashboard", "Files", "Ingest", "Journal", "Paths", "ReadModel",
-        "Rules", "Sequences", "Transfer", "Watching", argumentParser, logging, services, yams,
+        "CLinux", "Completeness", "Dashboard", "Files", "Ingest", "Journal", "Paths", "Pictures",
+        "ReadModel", "Rules", "Sequences", "Transfer", "Watching", argumentParser, logging, services, yams,
       ]),
     module(
       "Simulation",
@@ -140,6 +152,8 @@ let package = Package(
       resources: [.copy("Golden")]),
     tests("JournalTests", ["Journal", "Paths", grdb]),
     tests("ReadModelTests", ["ReadModel"], resources: [.copy("Golden")]),
+    tests(
+      "PicturesTests", ["CLinux", "Files", "Paths", "Pictures", "ReadModel", "TestSupport"]),
     tests(
       "IngestTests",
       [
