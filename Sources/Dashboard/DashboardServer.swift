@@ -26,6 +26,7 @@ public struct DashboardServer: Service {
   private let tcp: ListenAddress?
   private let logger: Logger
   private let token: AccessToken?
+  private let pictures: (any PictureShelf)?
   private let limits: Limits
   private let hub: StreamHub
   private let refusals = Refusals()
@@ -34,21 +35,22 @@ public struct DashboardServer: Service {
   /// - Parameters:
   ///   - stateDirectory: an existing directory, mode 0700; the socket is `hotplate.sock` in it, mode 0600.
   ///   - tcp: where to listen besides the socket.
+  ///   - pictures: of published frames; nil shows none.
   ///   - token: what requests to an address that other machines reach have to show.
   ///   - onBound: called once, when every listener accepts connections.
   public init(
     engine: any EngineView, stateDirectory: String, tcp: ListenAddress? = nil,
-    token: AccessToken? = nil, logger: Logger,
+    token: AccessToken? = nil, pictures: (any PictureShelf)? = nil, logger: Logger,
     onBound: @escaping @Sendable (BoundAddresses) async -> Void = { _ in }
   ) {
     self.init(
-      engine: engine, stateDirectory: stateDirectory, tcp: tcp, token: token, logger: logger,
-      limits: Limits(), onBound: onBound)
+      engine: engine, stateDirectory: stateDirectory, tcp: tcp, token: token, pictures: pictures,
+      logger: logger, limits: Limits(), onBound: onBound)
   }
 
   init(
     engine: any EngineView, stateDirectory: String, tcp: ListenAddress? = nil,
-    token: AccessToken? = nil, logger: Logger, limits: Limits,
+    token: AccessToken? = nil, pictures: (any PictureShelf)? = nil, logger: Logger, limits: Limits,
     onBound: @escaping @Sendable (BoundAddresses) async -> Void
   ) {
     precondition(tcp?.isLoopback != false || token != nil, "other machines without a token")
@@ -56,6 +58,7 @@ public struct DashboardServer: Service {
     self.stateDirectory = stateDirectory
     self.tcp = tcp
     self.token = token
+    self.pictures = pictures
     hub = StreamHub(engine: engine, limit: limits.clients, logger: logger)
     self.logger = logger
     self.limits = limits
@@ -154,7 +157,8 @@ public struct DashboardServer: Service {
     quiet.logLevel = max(logger.logLevel, .warning)
     let (hub, limits) = (hub, limits)
     let answers = Answers(
-      engine: engine, hub: hub, refusals: refusals, limits: limits, logger: logger)
+      engine: engine, pictures: pictures, hub: hub, refusals: refusals, limits: limits,
+      logger: logger)
     return Application(
       router: makeRouter(answers, doorkeeper: doorkeeper),
       server: HTTPServerBuilder {

@@ -7,6 +7,7 @@ import ReadModel
 /// What requests are answered from.
 struct Answers: Sendable {
   let engine: any EngineView
+  let pictures: (any PictureShelf)?
   let hub: StreamHub
   let refusals: Refusals
   let limits: Limits
@@ -17,6 +18,7 @@ struct Answers: Sendable {
 func makeRouter(_ answers: Answers, doorkeeper: Doorkeeper) -> Router<APIContext> {
   let engine = answers.engine
   let jobs = JobRoutes(engine: engine, bodyLimit: answers.limits.body)
+  let pictures = PictureRoutes(jobs: jobs, shelf: answers.pictures)
   let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
   router.add(middleware: ErrorAnswers(refusals: answers.refusals, logger: answers.logger))
   router.add(middleware: doorkeeper)
@@ -27,6 +29,8 @@ func makeRouter(_ answers: Answers, doorkeeper: Doorkeeper) -> Router<APIContext
     .get("jobs", use: jobs.list)
     .get("jobs/:id", use: jobs.show)
     .get("jobs/:id/strip", use: jobs.strip)
+    .get("jobs/:id/pictures", use: pictures.list)
+    .get("jobs/:id/pictures/:which", use: pictures.show)
     .post("jobs/:id/cancel", use: jobs.cancelJob)
     .post("jobs/:id/retry", use: jobs.retryJob)
     .post("jobs/:id/undo", use: jobs.undoJob)
@@ -76,7 +80,7 @@ private func metrics(_ answers: Answers) async throws -> Response {
     ], body: ResponseBody(byteBuffer: ByteBuffer(string: metrics.text)))
 }
 
-private struct JobRoutes: Sendable {
+struct JobRoutes: Sendable {
   let engine: any EngineView
   let bodyLimit: Int
 
@@ -85,8 +89,17 @@ private struct JobRoutes: Sendable {
   }
 
   @Sendable func show(_ request: Request, _ context: APIContext) async throws -> Response {
-    guard let job = try await engine.job(jobID(context)) else { throw noSuchJob }
+    var job = try await job(context)
+    if let most = try number("map", of: request, 0...Int.max) {
+      job.map = Array(job.map.prefix(most))
+      job.methods = Array(job.methods.prefix(most))
+    }
     return try json(job)
+  }
+
+  func job(_ context: APIContext) async throws -> JobDetailView {
+    guard let job = try await engine.job(jobID(context)) else { throw noSuchJob }
+    return job
   }
 
   @Sendable func strip(_ request: Request, _ context: APIContext) async throws -> Response {
@@ -132,7 +145,7 @@ private struct JobRoutes: Sendable {
   }
 
   /// The whole id that the path's part names.
-  private func jobID(_ context: APIContext) async throws -> String {
+  func jobID(_ context: APIContext) async throws -> String {
     let part = context.parameters.get("id", as: String.self) ?? ""
     switch try await engine.resolve(part) {
     case .one(let id): return id
@@ -171,19 +184,23 @@ private func query(of request: Request) throws -> JobQuery {
     }
     query.states.insert(state)
   }
-  if let limit = parameters.get("limit") {
-    guard let number = Int(limit), 1...5000 ~= number else {
-      throw badRequest("limit is a number from 1 to 5000")
-    }
-    query.limit = number
-  }
+  if let limit = try number("limit", of: request, 1...5000) { query.limit = limit }
   query.search = parameters.get("search").flatMap { $0.isEmpty ? nil : $0 }
   query.before = parameters.get("before").flatMap { $0.isEmpty ? nil : $0.lowercased() }
   return query
 }
 
+private func number(_ name: String, of request: Request, _ range: ClosedRange<Int>) throws -> Int? {
+  guard let text = request.uri.queryParameters.get(name) else { return nil }
+  guard let number = Int(text), range ~= number else {
+    let end = range.upperBound == .max ? " up" : " to \(range.upperBound)"
+    throw badRequest("\(name) is a number from \(range.lowerBound)\(end)")
+  }
+  return number
+}
+
 private let noSuchJob = Refusal(.notFound, "unknown-job", "no job has this id")
 
-private func badRequest(_ message: String) -> Refusal {
+func badRequest(_ message: String) -> Refusal {
   Refusal(.badRequest, "bad-request", message)
 }

@@ -6,8 +6,6 @@ import Transfer
 import Watching
 
 extension Engine {
-  public func rules() async throws -> RulesView { rulesView }
-
   public func strip(of id: String) async throws -> StripView? {
     if let arrival = intake.arrivals.values.first(where: { $0.job == id && $0.key.isTaken }) {
       return StripView(id: id, members: strips(of: arrival))

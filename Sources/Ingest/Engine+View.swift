@@ -126,11 +126,25 @@ extension Engine: EngineView {
             place.path.isRoot && intake.offline[place.root] != nil ? .offline : .io, trouble,
             at: Date())))
     }
-    return views.sorted {
+    return dated(views).sorted {
       ($0.source.directory.text, $0.source.pattern?.text ?? "") < (
         $1.source.directory.text, $1.source.pattern?.text ?? ""
       )
     }
+  }
+
+  /// What lies there unchanged is told with the time at which it was told first, and each under an id of its own.
+  private func dated(_ views: [ArrivalView]) -> [ArrivalView] {
+    var since: [String: Timestamp] = [:]
+    let dated = views.map { view in
+      var view = view
+      while since[view.id] != nil { view.id += "+" }
+      view.reason.at = min(arrivalsSince[view.id] ?? view.reason.at, view.reason.at)
+      since[view.id] = view.reason.at
+      return view
+    }
+    arrivalsSince = since
+    return dated
   }
 
   public func health() async throws -> HealthView {
@@ -162,6 +176,8 @@ extension Engine: EngineView {
       jobs: counts, problems: problems,
       watches: WatchesView(used: watcher.watchCount, limit: Watcher.limit))
   }
+
+  public func rules() async throws -> RulesView { rulesView }
 
   private func userReason(_ why: String?, _ by: String) -> Reason {
     var reason = Reason(.user, why.map { "cancelled: \($0)" } ?? "cancelled by hand", at: Date())

@@ -90,6 +90,8 @@ public actor Engine {
   /// What each rule says of an arrival that none takes, while the rules stay as they are.
   var refusals: [Arrival.Key: [RefusalView]] = [:]
   var refusalsAsOf = 0
+  /// When each arrival was told first, by its id.
+  var arrivalsSince: [String: Timestamp] = [:]
   /// When each job under way became ready.
   var readySince: [JobID: ContinuousClock.Instant] = [:]
   var isRegainingRoom = false

@@ -5,6 +5,7 @@ import Ingest
 import Journal
 import Logging
 import Paths
+import Pictures
 import ReadModel
 import Rules
 import ServiceLifecycle
@@ -60,13 +61,15 @@ struct Daemon {
     await onStart(engine)
     let bound = Bound()
     let address = try listenAddress(folders.listen)
+    let pictures = try pictures(in: folders.state)
     let server = DashboardServer(
       engine: engine, stateDirectory: folders.state, tcp: address,
-      token: try accessToken(for: address, state: folders.state, log), logger: log,
-      onBound: { bound.set($0) })
+      token: try accessToken(for: address, state: folders.state, log), pictures: pictures,
+      logger: log, onBound: { bound.set($0) })
     let services = ServiceGroup(
       configuration: ServiceGroupConfiguration(
         services: [
+          .init(service: PictureService(pictures: pictures)),
           .init(
             service: server, successTerminationBehavior: .gracefullyShutdownGroup,
             failureTerminationBehavior: .gracefullyShutdownGroup),
@@ -141,6 +144,12 @@ struct Daemon {
     return rules
   }
 
+  private func pictures(in state: String) throws -> Pictures {
+    do { return try Pictures(stateDirectory: state) } catch {
+      throw Failure(.cannotWrite, "no place for pictures: \(error)", remedy: nil)
+    }
+  }
+
   private func openJournal(_ state: String) throws -> Journal {
     do {
       return try Journal(stateDirectory: state)
@@ -148,6 +157,17 @@ struct Daemon {
       if case .locked = error { throw Failure(.tryAgain, "\(error)", remedy: nil) }
       throw Failure(.cannotWrite, "\(error)", remedy: nil)
     }
+  }
+}
+
+/// Ends the tools that make pictures when the others end: who waits for one would hold up the server.
+private struct PictureService: Service {
+  let pictures: Pictures
+
+  func run() async throws {
+    // Whatever ends it ends the tools.
+    try? await gracefulShutdown()
+    await pictures.stop()
   }
 }
 
