@@ -187,6 +187,10 @@ def check_reading(check, daemon, jobs):
         check.ask(daemon, "GET", listing, 400, query, "?" + query, code="bad-request")
 
     detail, strip, pictures = (f"/api/v1/jobs/{{id}}{rest}" for rest in ("", "/strip", "/pictures"))
+    for query in ("map=-1", "map=all"):
+        check.ask(daemon, "GET", detail, 400, query, "?" + query, code="bad-request", id=jobs["few"])
+    answer = check.ask(daemon, "GET", detail, 200, "a part of the plan", "?map=1", id=jobs["few"])
+    check.expect(len(answer.json()["map"]) == len(answer.json()["methods"]) == 1, "map=1 is not kept")
     for word, job in jobs.items():
         check.ask(daemon, "GET", detail, 200, word, id=job)
         check.ask(daemon, "GET", strip, 200, word, id=job)
@@ -215,7 +219,7 @@ def check_pictures(check, daemon, jobs):
         which = picture["which"]
         url = one.format(id=jobs["picture"], which=which)
         check.expect(picture["url"] == url, f"the url of a picture is {picture['url']}")
-        check.expect((picture["facts"] or {}).get("width") == 640, f"the facts of a picture are {picture['facts']}")
+        check.expect((picture["facts"] or {}).get("format") == "PNG", f"the facts of a picture are {picture['facts']}")
         if picture["state"] == "unavailable":
             check.ask(daemon, "GET", one, 404, "unavailable", id=jobs["picture"], which=which, code="no-picture")
             continue
@@ -499,7 +503,7 @@ def main():
     parser.add_argument("--in", dest="inbox", help="its hot folder")
     parser.add_argument("--to", help="its destination")
     parser.add_argument("--rules", help="its rules, a copy of Tests/openapi/rules")
-    parser.add_argument("--megabytes", type=int, default=1024, help="of the job whose progress is looked at")
+    parser.add_argument("--megabytes", type=int, default=768, help="of the job whose progress is looked at")
     parser.add_argument("--guarded-url", help="of an address of it that wants the token")
     parser.add_argument("--token-file", help="holds that token")
     parser.add_argument("--alerts", help="a file of alert rules whose metrics have to be described")

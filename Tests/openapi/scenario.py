@@ -112,13 +112,13 @@ class Scenario:
 
     def drop_large(self, word):
         content = os.urandom(8 * MEBIBYTE)
-        self.drop({f"done_{word}{self.tag}.{n:04d}.bin": content for n in range(max(2, self.megabytes // 8))})
-        return f"done_{word}{self.tag}.#.bin"
+        self.drop({f"large_{word}{self.tag}.{n:04d}.bin": content for n in range(max(2, self.megabytes // 8))})
+        return f"large_{word}{self.tag}.#.bin"
 
     def run_large(self):
         """A job that takes long enough for its progress to be told."""
         self.jobs["big"] = self.job_of(self.drop_large("big"), "done")
-        shutil.rmtree(self.outbox / "done" / f"big{self.tag}")
+        shutil.rmtree(self.outbox / "large" / f"big{self.tag}")
 
     def begin_large(self):
         """One that has begun to copy."""
