@@ -62,7 +62,11 @@ extension Engine {
   public func changes() async throws -> ChangesView {
     let marks = bell.take()
     var changes = ChangesView()
-    if marks.rules { changes.rules = rulesView }
+    if marks.rules {
+      changes.rules = rulesView
+      // It tells their mistakes too: both at once.
+      told.due = ContinuousClock.now
+    }
     var concerned: Set<JobID> = []
     if marks.memory || marks.progress {
       if ContinuousClock.now < told.due {

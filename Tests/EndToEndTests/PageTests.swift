@@ -139,7 +139,7 @@ extension Daemon {
     get throws {
       let line = errors.split(separator: "\n").first { $0.contains("ready: ") }
       guard let line, let start = line.firstRange(of: "http://")?.lowerBound else {
-        throw Failure("no address in: \(errors)")
+        throw TestSupport.Failure("no address in: \(errors)")
       }
       return String(line[start...]).trimmingCharacters(in: .whitespaces)
     }
