@@ -114,7 +114,8 @@ let package = Package(
       "hotplate",
       [
         "CLinux", "Completeness", "Dashboard", "Files", "Ingest", "Journal", "Paths", "Pictures",
-        "ReadModel", "Rules", "Sequences", "Transfer", "Watching", argumentParser, logging, services, yams,
+        "ReadModel", "Rules", "Sequences", "Transfer", "Watching", argumentParser, logging,
+        services, yams,
       ]),
     module(
       "Simulation",

@@ -21,14 +21,27 @@ public enum DashboardError: Error, Hashable, Sendable, CustomStringConvertible {
 public struct ListenAddress: Hashable, Sendable {
   public let host: String
   public let port: Int
+  /// Whether a free port will do where this one is taken: nobody asked for it.
+  let isGuess: Bool
+
+  /// Where the page is unless somebody says otherwise. A second daemon on the machine gets a free port.
+  public static let usual = ListenAddress(host: "127.0.0.1", port: 4280, isGuess: true)
+
+  private init(host: String, port: Int, isGuess: Bool) {
+    self.host = host
+    self.port = port
+    self.isGuess = isGuess
+  }
 
   /// - Parameter port: 0 picks a free one.
   /// - Throws: `.noAddress` for a port out of range or an empty host.
   public init(host: String, port: Int) throws(DashboardError) {
     guard !host.isEmpty, 0...65535 ~= port else { throw .noAddress(host) }
-    self.host = host
-    self.port = port
+    self.init(host: host, port: port, isGuess: false)
   }
+
+  /// The same with a port that is free.
+  var anywhere: ListenAddress { ListenAddress(host: host, port: 0, isGuess: false) }
 
   /// Whether only this machine reaches it; every other address wants a token.
   public var isLoopback: Bool { ["127.0.0.1", "::1", "localhost"].contains(host) }

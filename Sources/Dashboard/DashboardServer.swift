@@ -134,6 +134,7 @@ public struct DashboardServer: Service {
   }
 
   private func serve(_ address: ListenAddress, _ announce: Announce) async throws {
+    // A listener that ends before both stood ends the waiting, too.
     defer { announce.finish() }
     let application = application(
       at: .hostname(address.host, port: address.port), doorkeeper: doorkeeper(of: address)
@@ -142,6 +143,9 @@ public struct DashboardServer: Service {
     }
     do {
       try await application.run()
+    } catch let error as IOError where address.isGuess && error.errnoCode == EADDRINUSE {
+      logger.notice("port \(address.port) is taken: a free one is picked")
+      try await serve(address.anywhere, announce)
     } catch {
       throw DashboardError.cannotListen(
         at: address.url(port: address.port), because: "\(error)")

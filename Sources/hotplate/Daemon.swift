@@ -60,7 +60,9 @@ struct Daemon {
     await keeper.start()
     await onStart(engine)
     let bound = Bound()
-    let address = try listenAddress(folders.listen)
+    // What ends by itself needs no page.
+    let isPageWanted = !untilAtRest && !options.noListen
+    let address = try listenAddress(folders.listen) ?? (isPageWanted ? .usual : nil)
     let pictures = try pictures(in: folders.state)
     let server = DashboardServer(
       engine: engine, stateDirectory: folders.state, tcp: address,

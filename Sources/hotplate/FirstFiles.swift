@@ -33,7 +33,7 @@ private let firstConfiguration = #"""
   state: state
 
   # HTTP for this machine; without it there is the unix socket only.
-  # listen: 127.0.0.1:4280
+  # listen: 127.0.0.1:4280      # the page and the API; this is the default
 
   # Threads that copy.
   # workers: 2

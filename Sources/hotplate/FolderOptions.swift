@@ -30,11 +30,11 @@ struct FolderOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Also serve HTTP there; port 0 picks one. Default: the unix socket only.",
+      "Where the page and the API are; port 0 picks one. Default: 127.0.0.1:4280, for 'ingest' none. Addresses that other machines reach want the token in STATE/token.",
       valueName: "host:port"))
   var listen: String?
 
-  @Flag(help: "Serve the unix socket only.")
+  @Flag(help: "No page: commands are answered on the unix socket only.")
   var noListen = false
 
   @Flag(
