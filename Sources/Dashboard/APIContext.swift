@@ -6,7 +6,7 @@ import NIOPosix
 /// One request and the connection it came by.
 struct APIContext: RequestContext {
   var coreContext: CoreRequestContextStorage
-  private let channel: any Channel
+  let channel: any Channel
 
   init(source: ApplicationRequestContextSource) {
     coreContext = .init(source: source)

@@ -41,6 +41,9 @@ struct ErrorAnswers: RouterMiddleware {
       return try answer(refusal)
     } catch let error as HTTPError where error.status == .notFound {
       return try answer(Refusal(.notFound, "not-found", "nothing answers at this path"))
+    } catch let error as CancellationError {
+      // Nobody is there to be answered.
+      throw error
     } catch is HTTPParserError {
       // Somewhere in its body it stopped being a request.
       return try answer(Refusal(.badRequest, "bad-request", "this is not HTTP"))

@@ -13,6 +13,8 @@ final class Gate: ChannelInboundHandler, RemovableChannelHandler {
   private let hub: StreamHub
   private let deadline: TimeAmount
   private var expiry: Scheduled<Void>?
+  /// The first request is whole: what comes now may be frames of a WebSocket, before the gate is taken away.
+  private var isOpen = false
 
   /// - Parameter deadline: until the first request has to be whole.
   init(doorkeeper: Doorkeeper, hub: StreamHub, deadline: TimeAmount) {
@@ -34,7 +36,10 @@ final class Gate: ChannelInboundHandler, RemovableChannelHandler {
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    guard case .head(var head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
+    if isOpen { return context.fireChannelRead(data) }
+    let part = unwrapInboundIn(data)
+    if case .end = part { isOpen = true }
+    guard case .head(var head) = part else { return context.fireChannelRead(data) }
     if head.headers.contains(name: "upgrade"), !mayUpgrade(head) {
       let wishes = head.headers[canonicalForm: "connection"].filter { $0.lowercased() != "upgrade" }
       head.headers.remove(name: "upgrade")

@@ -39,7 +39,7 @@ func makeRouter(_ answers: Answers, doorkeeper: Doorkeeper) -> Router<APIContext
     .get("rules") { _, _ in try json(await engine.rules()) }
     .get("health") { _, _ in try json(await engine.health()) }
     .get("stream") { _, _ -> Response in throw notAWebSocket(answers.hub) }
-    .get("events", use: Events(hub: answers.hub).stream)
+    .get("events", use: Events(hub: answers.hub, patience: answers.limits.patience).stream)
     .get("openapi.yaml", use: Page.description)
     .post("session") { request, _ in
       try await session(request, doorkeeper, limit: answers.limits.body)

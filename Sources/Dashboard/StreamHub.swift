@@ -59,6 +59,9 @@ final class StreamHub: Sendable {
     state.withLock { ($0.clients.count, $0.snapshots) }
   }
 
+  /// Whether the server ends.
+  var isOver: Bool { state.withLock { $0.hasEnded } }
+
   var isFull: Bool { state.withLock { $0.clients.count >= limit || $0.hasEnded } }
 
   /// - Parameter wake: called on any thread when there is something to take after there was nothing, and at the end.
@@ -197,7 +200,8 @@ extension StreamHub.Client {
   fileprivate mutating func put(_ messages: [StreamMessage], _ bytes: Int) -> Bool {
     if isBehind { return false }
     self.bytes += bytes
-    if self.bytes > StreamHub.bound {
+    // What comes at once is no backlog, however much it is.
+    if !waiting.isEmpty, self.bytes > StreamHub.bound {
       waiting = []
       self.bytes = 0
       isBehind = true

@@ -10,7 +10,7 @@ final class StreamSocket: ChannelInboundHandler {
   private let patience: TimeAmount
   private var ticket: StreamHub.Ticket?
   private var clock: Scheduled<Void>?
-  /// Whether anything came from the client since the last ping.
+  /// Whether the client answered the last ping.
   private var isAlive = true
   private var isClosing = false
   /// A message of several frames has begun.
@@ -67,14 +67,16 @@ final class StreamSocket: ChannelInboundHandler {
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    isAlive = true
     let frame = unwrapInboundIn(data)
     guard isProper(frame) else { return close(context, .protocolError) }
     switch frame.opcode {
     case .connectionClose:
       if isClosing { return context.close(promise: nil) }
       close(context, .normalClosure)
+    case .pong: isAlive = true
     case .ping:
+      // Who pings and does not read would have us keep his answers.
+      guard context.channel.isWritable else { return context.close(promise: nil) }
       let pong = WebSocketFrame(fin: true, opcode: .pong, data: frame.unmaskedData)
       context.writeAndFlush(wrapOutboundOut(pong), promise: nil)
     // The stream is for reading.

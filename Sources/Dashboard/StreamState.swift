@@ -20,8 +20,10 @@ struct StreamState: Sendable {
     let json: [UInt8]
     /// Nothing will happen to it unless somebody asks.
     let hasEnded: Bool
+    let copies: Bool
 
     init(_ view: JobView) throws {
+      copies = view.state == .staging
       json = try JSON.encode(view)
       hasEnded = view.state == .done || view.state == .cancelled
     }
@@ -42,9 +44,11 @@ struct StreamState: Sendable {
   mutating func begin(_ snapshot: SnapshotView) throws {
     seq += 1
     known = nil
-    jobs = [:]
+    (jobs, progress) = ([:], [:])
     for job in snapshot.jobs { jobs[job.id] = try Job(job) }
-    progress = try snapshot.progress.reduce(into: [:]) { $0[$1.job] = try JSON.encode($1) }
+    for view in snapshot.progress where jobs[view.job]?.copies == true {
+      progress[view.job] = try JSON.encode(view)
+    }
     arrivals = try snapshot.arrivals.reduce(into: [:]) { $0[$1.id] = try JSON.encode($1) }
     rules = try JSON.encode(snapshot.rules)
     health = try JSON.encode(snapshot.health)
@@ -74,7 +78,7 @@ struct StreamState: Sendable {
       progress[id] = nil
       messages.append(message(.job, "gone", try JSON.encode(id)))
     }
-    for view in changes.progress {
+    for view in changes.progress where jobs[view.job]?.copies == true {
       let json = try JSON.encode(view)
       if progress.updateValue(json, forKey: view.job) == json { continue }
       messages.append(message(.progress, "progress", json))
@@ -144,7 +148,10 @@ struct StreamState: Sendable {
     let ended = jobs.filter(\.value.hasEnded).keys
     // Not at each one that ends: sorting costs more than a few too many.
     if ended.count <= Self.ended * 2 { return }
-    for id in ended.sorted().dropLast(Self.ended) { jobs[id] = nil }
+    for id in ended.sorted().dropLast(Self.ended) {
+      jobs[id] = nil
+      progress[id] = nil
+    }
   }
 }
 

@@ -12,12 +12,16 @@ struct Told {
   var health: HealthView?
   /// When the reducer's part may be looked through again.
   var due = ContinuousClock.now
+  var arrivalsDue = ContinuousClock.now
+  /// The same of what has no job.
+  var arrivals: [Arrival.Key: (stamp: Stamp, view: ArrivalView)] = [:]
   /// Views of arrivals that are made anew only when something about them has changed.
   var views: [Arrival.Key: (stamp: Stamp, view: JobView)] = [:]
 
   struct Remark: Hashable {
     let over: JobOverlay?
     let reason: Reason?
+    let waitsForJournal: Bool
   }
 
   struct Stamp: Hashable {
@@ -34,21 +38,24 @@ extension Engine {
     bell.listen()
     _ = bell.take()
     told = Told()
+    // First: what changes while rows are read is told again.
+    told.remarks = remarks()
     let reader = JournalReader(journal)
     let unfinished = Set(JobState.allCases).subtracting([.done, .cancelled])
-    var rows = try await reader.jobs(JobQuery(states: unfinished, limit: 5000)).map { live($0) }
+    var rows = try await reader.jobs(JobQuery(states: unfinished, limit: 1_000_000)).map {
+      live($0)
+    }
     rows += try await reader.jobs(JobQuery(states: [.done, .cancelled], limit: ended)).map {
       live($0)
     }
     let seen = Set(rows.map(\.id))
     told.waiting = waitingJobs()
-    told.remarks = remarks()
     let jobs = rows + told.waiting.values.filter { !seen.contains($0.id) }
     let health = try await health()
     told.health = health
     return SnapshotView(
       jobs: jobs.sorted { $0.id > $1.id }, progress: progressViews(),
-      arrivals: try await arrivals(), rules: rulesView, health: health)
+      arrivals: arrivalViews(), rules: rulesView, health: health)
   }
 
   public func endListening() async {
@@ -77,11 +84,15 @@ extension Engine {
       }
     }
     let reader = JournalReader(journal)
-    changes.jobs += try await reader.jobs(numbers: marks.rows).map { live($0) }
-    concerned.subtract(changes.jobs.map(\.id))
+    var rows = try await reader.jobs(numbers: marks.rows)
+    concerned.subtract(rows.map(\.id))
     for id in concerned {
-      if let view = try await reader.view(of: id) { changes.jobs.append(live(view)) }
+      if let row = try await reader.view(of: id) { rows.append(row) }
     }
+    // What waited when it was looked through may have a row by now, which says more.
+    let known = Set(rows.map(\.id))
+    changes.jobs.removeAll { known.contains($0.id) }
+    changes.jobs += rows.map { live($0) }
     if marks.progress { changes.progress = progressViews() }
     return changes
   }
@@ -94,27 +105,52 @@ extension Engine {
     let began = ContinuousClock.now
     let waiting = waitingJobs()
     changes.jobs = waiting.values.filter { told.waiting[$0.id] != $0 }
-    let left = told.waiting.keys.filter { waiting[$0] == nil }
+    let before = told.waiting
+    let left = before.keys.filter { waiting[$0] == nil }
     told.waiting = waiting
     let remarks = remarks()
     var concerned = Set(remarks.filter { told.remarks[$0.key] != $0.value }.keys)
     concerned.formUnion(told.remarks.keys.filter { remarks[$0] == nil })
     told.remarks = remarks
-    changes.arrivals = try await arrivals()
+    lookAtArrivals(&changes)
     let health = try await health()
     if health != told.health { changes.health = health }
     told.health = health
     let cost = ContinuousClock.now - began
-    told.due = began + max(.milliseconds(500), cost * 50)
+    told.due = began + max(.milliseconds(500), cost * 20)
     for id in left where intake.jobs[id] == nil {
+      if chains[id] != nil {
+        // Its row is being written: it is looked at again.
+        told.waiting[id] = before[id]
+        bell.ring { $0.memory = true }
+        continue
+      }
       // It went without a word, or became a job that is over already.
       if try await journal.job(id) == nil { changes.gone.append(id) } else { concerned.insert(id) }
     }
     return concerned
   }
 
+  /// All that lies there without a job: it may be a million names, so on a clock of its own.
+  private func lookAtArrivals(_ changes: inout ChangesView) {
+    let began = ContinuousClock.now
+    guard began >= told.arrivalsDue else { return bell.ring { $0.memory = true } }
+    changes.arrivals = arrivalViews()
+    told.arrivalsDue =
+      began + max(.milliseconds(500), (ContinuousClock.now - began) * 50)
+  }
+
   private func remarks() -> [JobID: Told.Remark] {
-    intake.jobs.mapValues { Told.Remark(over: $0.over, reason: $0.reason) }
+    let isShort = intake.journalAt != nil
+    return intake.jobs.mapValues {
+      Told.Remark(over: $0.over, reason: $0.reason, waitsForJournal: isShort && $0.state == .queued)
+    }
+  }
+
+  func stamp(_ arrival: Arrival) -> Told.Stamp {
+    Told.Stamp(
+      change: arrival.change, files: arrival.files.count, reason: reason(for: arrival),
+      state: state(of: arrival), rules: intake.generation)
   }
 
   /// What is shown as a job and has no row yet.
@@ -122,9 +158,7 @@ extension Engine {
     var views: [Arrival.Key: (stamp: Told.Stamp, view: JobView)] = [:]
     var jobs: [JobID: JobView] = [:]
     for arrival in intake.arrivals.values where arrival.key.isTaken {
-      let stamp = Told.Stamp(
-        change: arrival.change, files: arrival.files.count, reason: reason(for: arrival),
-        state: state(of: arrival), rules: intake.generation)
+      let stamp = stamp(arrival)
       let view =
         told.views[arrival.key].flatMap { $0.stamp == stamp ? $0.view : nil }
         ?? waitingView(arrival)
@@ -140,7 +174,8 @@ extension Engine {
 
   private func progressViews() -> [ProgressView] {
     runner.progress.jobs.compactMap { id in
-      guard let job = intake.jobs[id], let progress = runner.progress[id] else { return nil }
+      guard let job = intake.jobs[id], job.state == .staging, let progress = runner.progress[id]
+      else { return nil }
       let strips = strips(of: job, progress)
       let runs = strips.reduce(0) { $0 + $1.runs.count }
       return ProgressView(

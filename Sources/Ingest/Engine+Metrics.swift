@@ -34,6 +34,8 @@ extension Engine {
     case .finished: count(ended: .done)
     case .aborted(let id): count(ended: .cancelled, id)
     case .setAside(let id):
+      // Until a person has done something about it, nobody was slow.
+      readySince[id] = nil
       if intake.jobs[id]?.state == .failed { count(ended: .failed, id) }
     default: break
     }

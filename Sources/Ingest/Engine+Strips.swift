@@ -32,50 +32,74 @@ extension Engine {
   /// What lies there of an arrival: which of it belongs together is judged as it will be.
   private func strips(of arrival: Arrival) -> [MemberStripView] {
     let expected = arrival.key.rule.flatMap { intake.rules.rules[$0].ready.frames }
+    let damaged = damagedFile(of: arrival)
     let inOne = Dictionary(grouping: arrival.files.keys, by: \.parent)
-    return inOne.sorted { $0.key < $1.key }.flatMap { _, files in
+    return inOne.sorted { $0.key < $1.key }.flatMap { directory, files in
+      let damaged = damaged?.parent == directory ? damaged?.name : nil
       var finder = SequenceFinder()
       for file in files { if let name = file.name { finder.add(name) } }
       let found = finder.finish()
       return found.sequences.map { sequence in
-        let runs = runs(of: sequence.frames, expected: expected)
+        let runs = runs(
+          of: sequence.frames, expected: expected,
+          damaged: damaged.flatMap(sequence.pattern.frame(of:)))
         return MemberStripView(
           pattern: ExactText(sequence.pattern.pattern.bytes), first: runs.first, last: runs.last,
           runs: runs.runs)
       }
         + found.singles.map {
           MemberStripView(
-            pattern: ExactText($0.bytes), first: nil, last: nil, runs: [FrameRun(.arrived, 1)])
+            pattern: ExactText($0.bytes), first: nil, last: nil,
+            runs: [FrameRun($0 == damaged ? .damaged : .arrived, 1)])
         }
     }
   }
 
-  private func runs(of frames: FrameSet, expected: FrameSet?) -> (
+  /// Ranges only, never single numbers: what a name claims may be eighteen digits long.
+  private func runs(of frames: FrameSet, expected: FrameSet?, damaged: Int?) -> (
     first: Int?, last: Int?, runs: [FrameRun]
   ) {
-    // Ranges only, never single numbers: what a name claims may be eighteen digits long.
-    var edges: [(at: Int, change: (inout (Bool, Bool)) -> Void)] = []
-    for range in frames.ranges {
-      edges.append((range.lowerBound, { $0.0 = true }))
-      edges.append((range.upperBound + 1, { $0.0 = false }))
+    var edges: [(at: Int, change: WritableKeyPath<Cell, Bool>, value: Bool)] = []
+    func mark(_ range: ClosedRange<Int>, _ change: WritableKeyPath<Cell, Bool>) {
+      edges.append((range.lowerBound, change, true))
+      edges.append((range.upperBound + 1, change, false))
     }
-    for range in expected?.ranges ?? [] {
-      edges.append((range.lowerBound, { $0.1 = true }))
-      edges.append((range.upperBound + 1, { $0.1 = false }))
-    }
+    for range in frames.ranges { mark(range, \.isThere) }
+    for range in expected?.ranges ?? [] { mark(range, \.isExpected) }
+    if let damaged { mark(damaged...damaged, \.isDamaged) }
     edges.sort { $0.at < $1.at }
     guard let first = edges.first?.at, let end = edges.last?.at else { return (nil, nil, []) }
     var runs: [FrameRun] = []
-    var (isThere, isExpected) = (false, false)
+    var cell = Cell()
     var position = first
     for edge in edges {
-      runs.append(isThere ? .arrived : isExpected ? .expected : .missing, edge.at - position)
+      runs.append(cell.state, edge.at - position)
       position = edge.at
-      var state = (isThere, isExpected)
-      edge.change(&state)
-      (isThere, isExpected) = state
+      cell[keyPath: edge.change] = edge.value
     }
     return (first, end - 1, runs)
+  }
+
+  private struct Cell {
+    var isThere = false
+    var isExpected = false
+    var isDamaged = false
+
+    var state: FrameState {
+      isDamaged ? .damaged : isThere ? .arrived : isExpected ? .expected : .missing
+    }
+  }
+
+  /// The file that an arrival waits for, in its hot folder, as it stands there.
+  private func damagedFile(of arrival: Arrival) -> RelativePath? {
+    let reason = reason(for: arrival)
+    guard [.incomplete, .manifest, .io].contains(reason.code), let path = reason.path else {
+      return nil
+    }
+    return arrival.files.keys.first {
+      intake.absolute(Place(root: arrival.key.directory.root, path: arrival.path($0)))
+        == path.bytes
+    }
   }
 }
 

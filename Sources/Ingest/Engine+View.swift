@@ -86,7 +86,24 @@ extension Engine: EngineView {
   }
 
   public func arrivals() async throws -> [ArrivalView] {
-    var views = intake.arrivals.values.filter { $0.isWithoutJob }.map { arrivalView($0) }
+    arrivalViews().sorted {
+      $0.source.directory.bytes == $1.source.directory.bytes
+        ? ($0.source.pattern?.bytes ?? []).lexicographicallyPrecedes(
+          $1.source.pattern?.bytes ?? [])
+        : $0.source.directory.bytes.lexicographicallyPrecedes($1.source.directory.bytes)
+    }
+  }
+
+  /// In any order.
+  func arrivalViews() -> [ArrivalView] {
+    var known: [Arrival.Key: (stamp: Told.Stamp, view: ArrivalView)] = [:]
+    for arrival in intake.arrivals.values where arrival.isWithoutJob {
+      let stamp = stamp(arrival)
+      let old = told.arrivals[arrival.key]
+      known[arrival.key] = (stamp, old?.stamp == stamp ? old!.view : arrivalView(arrival))
+    }
+    told.arrivals = known
+    var views = known.values.map(\.view)
     let now = Date()
     var obeyed: Set<Place> = []
     for (directory, contents) in intake.directories {
@@ -126,11 +143,7 @@ extension Engine: EngineView {
             place.path.isRoot && intake.offline[place.root] != nil ? .offline : .io, trouble,
             at: Date())))
     }
-    return dated(views).sorted {
-      ($0.source.directory.text, $0.source.pattern?.text ?? "") < (
-        $1.source.directory.text, $1.source.pattern?.text ?? ""
-      )
-    }
+    return dated(views)
   }
 
   /// What lies there unchanged is told with the time at which it was told first, and each under an id of its own.

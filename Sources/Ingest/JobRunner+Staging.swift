@@ -56,6 +56,8 @@ extension JobRunner {
     _ job: Job, _ flag: StopFlag, _ earlier: [Receipt], _ writer: ReceiptWriter
   ) async -> Result<[Receipt], TransferError> {
     let (progress, counters, hotFolder) = (progress, counters, job.hotFolder)
+    // What an earlier try had staged may be gone; what is kept is told again.
+    progress.clear(job.id)
     do throws(TransferError) {
       return .success(
         try await transfer.stage(

@@ -40,9 +40,15 @@ final class ProgressBoard: Sendable {
 
     func progress(at now: ContinuousClock.Instant) -> Progress {
       var progress = progress
-      guard let first = samples.first else { return progress }
+      // A copy that stands still has no rate, whatever it had.
+      guard let last = samples.last else { return progress }
+      guard last.at + .seconds(3) >= now else {
+        progress.rate = 0
+        return progress
+      }
+      let first = samples.first { $0.at + .seconds(3) >= now } ?? last
       let seconds = (now - first.at) / .seconds(1)
-      if seconds >= 0.2 { progress.rate = Double(progress.bytes - first.bytes) / seconds }
+      if seconds >= 0.2 { progress.rate = max(0, Double(progress.bytes - first.bytes) / seconds) }
       return progress
     }
   }

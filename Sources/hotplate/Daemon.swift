@@ -32,6 +32,7 @@ struct Daemon {
   }
 
   private func work() async throws {
+    raiseDescriptorLimit()
     let folders = try options.resolve()
     let locks = FolderLocks()
     defer { withExtendedLifetime(locks) {} }
@@ -118,6 +119,16 @@ struct Daemon {
     do { return try ListenAddress(host: host, port: port) } catch {
       throw Failure(.usage, "\(error)")
     }
+  }
+
+  /// A shell's 1024 are little for copying and hundreds of clients of the page; what its owner forbade stays forbidden.
+  private func raiseDescriptorLimit() {
+    var limit = rlimit()
+    let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    guard getrlimit(resource, &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
+    limit.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, 8192))
+    // Without it there is room for fewer clients.
+    _ = setrlimit(resource, &limit)
   }
 
   /// What other machines have to show; nil where none can reach us.

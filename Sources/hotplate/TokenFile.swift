@@ -13,10 +13,14 @@ struct TokenFile {
     if let token = try existing() { return token }
     let bytes = (0..<32).map { _ in UInt8.random(in: .min ... .max) }
     let text = bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    // Whole or not at all: an end in between must not leave an empty one.
+    let fresh = path + ".new"
+    unlink(fresh)
+    let descriptor = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw failure("cannot be made") }
     let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     try file.write(contentsOf: Data((text + "\n").utf8))
+    guard rename(fresh, path) == 0 else { throw failure("cannot be made") }
     return AccessToken(text)!
   }
 

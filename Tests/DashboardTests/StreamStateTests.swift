@@ -36,8 +36,10 @@ import Testing
     var state = try begun()
     var changes = ChangesView()
     changes.progress = [progress("a", 1), progress("b", 1)]
+    #expect(try state.apply(changes).isEmpty, "what does not copy has no progress")
+    changes.jobs = ["a", "b"].map { FakeEngine.job($0, .staging) }
     let messages = try state.apply(changes)
-    #expect(messages.map(\.kind) == [.progress, .progress])
+    #expect(messages.map(\.kind) == [.job, .job, .progress, .progress])
     #expect(StreamHub.pace == .milliseconds(200))
   }
 

@@ -130,6 +130,46 @@ import Testing
     }
   }
 
+  @Test func `who pings and reads no answer is let go before his answers fill the memory`()
+    async throws
+  {
+    try await withServer(tcp: true) { server in
+      let hasEnded = try await onOwnThread { () throws(Failed) in
+        let socket = try connectTCP(server.http!)
+        defer { close(socket) }
+        try sendAll(socket, Self.handshake())
+        let ping: [UInt8] = [0x89, 0xfd, 0, 0, 0, 0] + Array(repeating: 0x61, count: 125)
+        let many = Array(repeating: ping, count: 1000).flatMap { $0 }
+        // 128 MB at most; a send fails once the other end is closed.
+        for _ in 0..<1000 {
+          do { try sendAll(socket, many) } catch { return true }
+        }
+        return false
+      }
+      #expect(hasEnded)
+    }
+  }
+
+  @Test func `a script that reads nothing does not keep the server from ending`() async throws {
+    let engine = FakeEngine()
+    let client = Mutex<Int32>(-1)
+    let began = ContinuousClock.now
+    try await withServer(engine) { server in
+      let socket = try await onOwnThread { () throws(Failed) in
+        let socket = try connectUnix(server.socket)
+        try sendAll(socket, "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        _ = try readHead(socket)
+        return socket
+      }
+      client.withLock { $0 = socket }
+      // More than any socket's buffer holds.
+      engine.tell { $0.jobs = (0..<40_000).map { FakeEngine.job("\($0)", .held) } }
+      while try await get(server, "/metrics").body.contains("snapshots_total 0") {}
+    }
+    close(client.withLock { $0 })
+    #expect(ContinuousClock.now - began < .seconds(20))
+  }
+
   @Test func `a client that answers no ping is let go`() async throws {
     var limits = Limits()
     limits.patience = .milliseconds(100)

@@ -5,9 +5,9 @@ import TestSupport
 @testable import hotplate
 
 extension HotFolderTree {
-  /// A figure without labels that the daemon tells monitors.
-  func metric(_ name: String) throws -> Double {
-    let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+  /// What the daemon answers to a GET on its socket, head and all.
+  func get(_ path: String) throws -> String {
+    let request = "GET \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     let answer = Mutex<Result<[UInt8], any Error>?>(nil)
     let done = DispatchSemaphore(value: 0)
     let state = state
@@ -21,7 +21,12 @@ extension HotFolderTree {
       done.signal()
     }
     done.wait()
-    let text = String(decoding: try answer.withLock { $0 }!.get(), as: UTF8.self)
+    return String(decoding: try answer.withLock { $0 }!.get(), as: UTF8.self)
+  }
+
+  /// A figure without labels that the daemon tells monitors.
+  func metric(_ name: String) throws -> Double {
+    let text = try get("/metrics")
     let line = text.split(separator: "\n").first { $0.hasPrefix(name + " ") }
     guard let value = line?.split(separator: " ").last.flatMap({ Double($0) }) else {
       throw TestSupport.Failure("no \(name) in: \(text)")

@@ -57,6 +57,9 @@ extension Promises {
       }
       try daemon.waitForJob(in: "done") { $0.source.directory.hasSuffix("whole") }
       #expect(access("\(tree.destination)/shots/cut", F_OK) != 0)
+      let cut = try #require(try daemon.jobs().first { $0.source.directory.hasSuffix("cut") })
+      let strip = try tree.get("/api/v1/jobs/\(cut.id)/strip")
+      #expect(strip.contains(#""runs":[["damaged",1]]"#), "\(strip)")
 
       try tree.shell("cp", "--", "\(tree.drop)/whole/whole_v1.1.exr", frame)
       try daemon.waitForJob(in: "done") { $0.source.directory.hasSuffix("cut") }
