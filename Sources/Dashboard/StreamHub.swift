@@ -6,7 +6,7 @@ import Synchronization
 
 /// Tells every client of the live stream what changes, each as fast as it reads.
 ///
-/// The engine is asked by one task while there are clients, and not more than five times a second; what it says is encoded
+/// The engine is asked by one task while there are clients, five times a second at most; what it says is encoded
 /// once. What waits for a client has a bound: beyond it everything is thrown away, and the client gets a snapshot as soon
 /// as it reads again. Nobody waits for a client.
 final class StreamHub: Sendable {
@@ -32,11 +32,14 @@ final class StreamHub: Sendable {
     var hasEnded = false
     var clients: [Ticket: Client] = [:]
     var tickets: UInt64 = 0
+    /// The wait for the engine's next change.
+    var waiting: Task<Void, Never>?
     var snapshots = 0
   }
 
-  /// Between two questions to the engine, so that a job has five messages a second at most.
-  static let pace = Duration.milliseconds(200)
+  /// Between two questions to the engine: a job has five messages a second at most, and fewer where many are told, for
+  /// each message to each client takes from the copying.
+  static func pace(clients: Int) -> Duration { .milliseconds(200 + 2 * clients) }
   /// What may wait for one client.
   static let bound = 256 * 1024
 
@@ -79,7 +82,13 @@ final class StreamHub: Sendable {
     return ticket
   }
 
-  func leave(_ ticket: Ticket) { state.withLock { _ = $0.clients.removeValue(forKey: ticket) } }
+  func leave(_ ticket: Ticket) {
+    state.withLock { state in
+      state.clients[ticket] = nil
+      // Nobody is told of the next change: what is kept for it is given back now.
+      if state.clients.isEmpty { state.waiting?.cancel() }
+    }
+  }
 
   /// What is next for a client; empty if that is nothing yet. After an empty answer `wake` tells when to ask again.
   ///
@@ -150,13 +159,27 @@ final class StreamHub: Sendable {
     }
     wakeAll()
     while true {
-      await engine.somethingChanged()
+      await waitForChange()
       try Task.checkCancellation()
       let changes = try await engine.changes()
       let wakes = try state.withLock { try $0.tell(changes) }
       guard let wakes else { return }
       for wake in wakes { wake() }
-      try await Task.sleep(for: Self.pace)
+      try await Task.sleep(for: Self.pace(clients: counts.clients))
+    }
+  }
+
+  private func waitForChange() async {
+    let engine = engine
+    let waiting = Task { await engine.somethingChanged() }
+    state.withLock { state in
+      state.waiting = waiting
+      if state.clients.isEmpty { waiting.cancel() }
+    }
+    await withTaskCancellationHandler {
+      await waiting.value
+    } onCancel: {
+      waiting.cancel()
     }
   }
 

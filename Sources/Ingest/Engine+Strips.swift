@@ -126,7 +126,11 @@ extension JournalReader {
       {
         return .damaged
       }
-      if isPublished { return .published }
+      if isPublished {
+        // Under `conflict: skip` something else has its name; after an undo nothing has.
+        let isVisible = frame.outcome != "skipped" && frame.outcome != Journal.undone
+        return isVisible ? .published : .arrived
+      }
       return view.state != .cancelled && view.state != .done && frame.receipt != nil
         ? whole : .arrived
     }

@@ -29,18 +29,30 @@ struct ClientsBenchmark {
     // Those wait for the disk, on which the source was just written.
     for number in 0..<3 { _ = try round.whole("warm\(number)") }
     var (alone, followed): ([Double], [Double]) = ([], [])
+    // Of the daemon, and of this process that plays the clients.
+    var (cpuAlone, cpuFollowed, cpuClients) = (0.0, 0.0, 0.0)
     for number in 0..<rounds {
       // In turns, and the first of a pair by turns too.
       for isFollowed in number % 2 == 0 ? [false, true] : [true, false] {
         if isFollowed {
           let crowd = try Crowd(clients, silent: silent, at: address)
+          let (before, own) = (try cpu(daemon.process), try cpu(getpid()))
           followed.append(try round.whole("followed\(number)"))
+          cpuFollowed += try cpu(daemon.process) - before
+          cpuClients += try cpu(getpid()) - own
           crowd.leave()
         } else {
+          let (before, own) = (try cpu(daemon.process), try cpu(getpid()))
           alone.append(try round.whole("alone\(number)"))
+          cpuAlone += try cpu(daemon.process) - before
+          cpuClients -= try cpu(getpid()) - own
         }
       }
     }
+    func each(_ seconds: Double) -> String { String(format: "%.2f s", seconds / Double(rounds)) }
+    tell(
+      "processor time a delivery: the daemon \(each(cpuFollowed)), without clients \(each(cpuAlone)); "
+        + "the clients \(each(cpuClients))")
     let row = BenchmarkRow(
       "\(frames) × \(bytes / 1_000_000) MB copied for \(clients) clients, \(silent) of them silent",
       against: "without a client", ours: Timing(runs: followed), theirs: Timing(runs: alone),
@@ -76,6 +88,16 @@ struct ClientsBenchmark {
       + "\(megabytes(received)), \(crowd.ended) were let go"
     tell(told)
     return "memory +\(megabytes(most - before)), then +\(megabytes(after - before))"
+  }
+
+  /// Seconds on all cores so far (`proc(5)`, stat).
+  private func cpu(_ process: Int32) throws -> Double {
+    let stat = try String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
+    let fields = stat[stat.lastIndex(of: ")")!...].split(separator: " ")
+    guard fields.count > 13, let user = Double(fields[12]), let system = Double(fields[13]) else {
+      throw BenchmarkError("no times of \(process)")
+    }
+    return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
   }
 
   private func resident(_ daemon: Daemon) throws -> Int {
