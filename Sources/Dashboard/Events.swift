@@ -21,7 +21,7 @@ struct Events: Sendable {
       _ in wake.yield()
     }
     // Whoever goes before a byte was written leaves too.
-    let place = Place(hub: hub, ticket: ticket)
+    let place = Place(hub: hub, ticket: ticket, pulse: pulse)
     return Response(
       status: .ok,
       headers: [
@@ -30,7 +30,6 @@ struct Events: Sendable {
       ],
       body: ResponseBody { writer in
         try await request.body.consumeWithCancellationOnInboundClose { _ in
-          defer { pulse.cancel() }
           try await write(to: &writer, place, wakes, channel)
         }
         try await writer.finish(nil)
@@ -62,17 +61,22 @@ struct Events: Sendable {
     }
   }
 
-  /// Gives the client's place back when nothing holds it any more.
+  /// Gives the client's place back when nothing holds it any more, whether or not its answer was ever written.
   private final class Place: Sendable {
     let hub: StreamHub
     let ticket: StreamHub.Ticket
+    private let pulse: RepeatedTask
 
-    init(hub: StreamHub, ticket: StreamHub.Ticket) {
+    init(hub: StreamHub, ticket: StreamHub.Ticket, pulse: RepeatedTask) {
       self.hub = hub
       self.ticket = ticket
+      self.pulse = pulse
     }
 
-    deinit { hub.leave(ticket) }
+    deinit {
+      hub.leave(ticket)
+      pulse.cancel()
+    }
   }
 }
 
